@@ -1,0 +1,22 @@
+/** The stack's configuration → one ControlPlane. */
+import * as pulumi from "@pulumi/pulumi";
+import { ControlPlane } from "./components/control-plane.ts";
+import { Refusal } from "./providers/plan/refusal.ts";
+import { type Settings, readSettings, settingKeys } from "./providers/plan/settings.ts";
+
+function settings(): Settings {
+  const config = new pulumi.Config();
+  try {
+    return readSettings(Object.fromEntries(settingKeys.map((key) => [key, config.getObject(key)])));
+  } catch (error) {
+    if (error instanceof Refusal) throw new pulumi.RunError(error.message);
+    throw error;
+  }
+}
+
+const stack = settings();
+const controlPlane = new ControlPlane("control-plane", stack);
+
+export const masters = Object.keys(stack.masters).sort();
+export const { etcd, loadBalancers, backups, snapshot, endpoints, inventory, certificateAuthorities, retired } =
+  controlPlane;

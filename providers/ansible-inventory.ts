@@ -1,0 +1,41 @@
+/**
+ * The inventory says what the cluster is (vendor's 5.2.1.3, step 5, and 5.2.1.4, step 3): a retired host leaves every group, every other byte stays.
+ * The old file is kept beside it. delete forgets.
+ */
+import type * as pulumi from "@pulumi/pulumi";
+import { ChainResource } from "./dynamic.ts";
+import type { Kind } from "./lifecycle.ts";
+import { isReachable } from "./plan/facts.ts";
+import { resolveInventory } from "./plan/inventory.ts";
+import { inventoryForm, planInventory } from "./plan/plans.ts";
+
+export interface AnsibleInventoryArgs {
+  /** Host name → address. */
+  readonly masters: Readonly<Record<string, string>>;
+  /** The inventory file. */
+  readonly path: string;
+}
+
+export class AnsibleInventory extends ChainResource {
+  declare readonly inventory: pulumi.Output<{ masters: string[]; nodes: string[]; etcd: string[] }>;
+  /** What was done for each host that left. */
+  declare readonly record: pulumi.Output<Record<string, { at: string; steps: object[] }>>;
+
+  constructor(name: string, args: AnsibleInventoryArgs, options: pulumi.CustomResourceOptions) {
+    super("AnsibleInventory", name, args, ["inventory"], options);
+  }
+}
+
+export const ansibleInventory = {
+  type: "AnsibleInventory",
+  list: "masters",
+  also: ["path"],
+  plan: planInventory,
+  facts: (world, change) => {
+    if (!isReachable(world.inventory)) return {};
+    const { groups } = resolveInventory(world.inventory.text, inventoryForm(change.settings.inventory.path));
+    return {
+      inventory: { masters: groups["masters"] ?? [], nodes: groups["nodes"] ?? [], etcd: groups["etcd"] ?? [] },
+    };
+  },
+} satisfies Kind;

@@ -1,0 +1,31 @@
+/**
+ * Flannel's etcd endpoints on every host (vendor's 5.2.1.4, step 5): edited where they name a leaving host, flanneld restarted where the
+ * file changed. A node that cannot be reached is told and done by the next `up`. delete forgets.
+ */
+import type * as pulumi from "@pulumi/pulumi";
+import { ChainResource } from "./dynamic.ts";
+import type { Kind } from "./lifecycle.ts";
+import { planFlannel } from "./plan/plans.ts";
+
+export interface FlannelNetworkArgs {
+  /** Host name → address. */
+  readonly masters: Readonly<Record<string, string>>;
+  /** The other hosts of the cluster: name → address. */
+  readonly nodes: Readonly<Record<string, string>>;
+}
+
+export class FlannelNetwork extends ChainResource {
+  /** What was done for each host that left. */
+  declare readonly record: pulumi.Output<Record<string, { at: string; steps: object[] }>>;
+
+  constructor(name: string, args: FlannelNetworkArgs, options: pulumi.CustomResourceOptions) {
+    super("FlannelNetwork", name, args, [], options);
+  }
+}
+
+export const flannelNetwork = {
+  type: "FlannelNetwork",
+  list: "masters",
+  also: ["nodes"],
+  plan: planFlannel,
+} satisfies Kind;

@@ -1,0 +1,285 @@
+/**
+ * The life of every resource of the chain, once: check plans and shows, diff compares, create and update observe → plan → apply → prove, read looks, delete forgets.
+ * A failed update leaves `pending` steps in the state; `read` keeps them and adds what the hosts show undone; `diff` answers "changed" while there are any.
+ */
+import type * as pulumi from "@pulumi/pulumi";
+import type { Hosts } from "./plan/facts.ts";
+import type { Judgement } from "./plan/preflight.ts";
+import { escapeControls } from "./plan/quote.ts";
+import { Refusal } from "./plan/refusal.ts";
+import type { Settings } from "./plan/settings.ts";
+import { editsOf, labelOf, render } from "./plan/show.ts";
+import type { Change, Step, World } from "./plan/steps.ts";
+import { apply } from "./remote/apply.ts";
+import type { Session } from "./remote/session.ts";
+
+/** A resource's inputs: one map keyed by host name, and whatever else it declares; `retired` and `files` are added by check. */
+export type Inputs = Record<string, unknown>;
+type Outputs = Record<string, unknown>;
+
+/** What makes one resource differ from the others. */
+export interface Kind {
+  /** The type's last word, e.g. `LoadBalancerPool`. */
+  readonly type: string;
+  /** The input that holds the map keyed by host name; its values begin or end with the address (`https://a:2380`, `a:8443`, `a`). */
+  readonly list: string;
+  /** Names of the further inputs; a change of one is an update. */
+  readonly also?: readonly string[];
+  /** What is still to be done; pure. */
+  plan(world: World, change: Change, inputs: Inputs): Step[];
+  /** The plan does not follow from the world: it is carried out at every create and update (a fresh backup). */
+  readonly always?: boolean;
+  /** May it be done? Only Preflight asks. */
+  judge?(world: World, change: Change, before: Hosts | undefined): Judgement;
+  /** Facts for the outputs; undefined facts keep their last known value. */
+  facts?(world: World, change: Change, inputs: Inputs): Outputs;
+  /** What the records of the steps become among the outputs. */
+  remember?(records: readonly { step: Step; record: object }[], before: Outputs): Outputs;
+  /** What of the remembered is gone or altered; one line each. */
+  lost?(outputs: Outputs): Promise<string[]>;
+}
+
+const own = new Set(["retired", "files", "pending", "unreachable", "record", "__provider"]);
+
+/** `https://192.168.55.8:2380`, `192.168.55.8:8443`, `192.168.55.8` → `192.168.55.8`. */
+export const addressIn = (value: string): string =>
+  /^(?:https?:\/\/)?(?:\[([^\]]+)\]|([^:[\]]+|[0-9a-f:]+))(?::\d+)?$/i.exec(value)?.slice(1).find(Boolean) ?? value;
+
+const mapOf = (value: unknown): Record<string, string> =>
+  typeof value === "object" && value !== null ? (value as Record<string, string>) : {};
+const listOf = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
+const addresses = (value: unknown): Record<string, string> =>
+  Object.fromEntries(Object.entries(mapOf(value)).map(([name, one]) => [name, addressIn(one)]));
+const without = (hosts: Hosts, gone: Hosts): Record<string, string> =>
+  Object.fromEntries(Object.entries(hosts).filter(([name]) => !(name in gone)));
+
+/** The change that these inputs ask for: masters of the old list that the new one has not, and those retired before. */
+function changeOf(
+  kind: Kind,
+  settings: Settings,
+  news: Inputs,
+  olds: Inputs = {},
+): { change: Change; retired: ReadonlySet<string> } {
+  const survivors = addresses(news[kind.list]);
+  const before = { ...mapOf(olds["retired"]), ...mapOf(news["retired"]) };
+  const leaving = without({ ...before, ...addresses(olds[kind.list]) }, survivors);
+  const now = without(addresses(olds[kind.list]), survivors);
+  return {
+    change: { survivors, leaving, settings },
+    retired: new Set(Object.keys(leaving).filter((name) => !(name in now))),
+  };
+}
+
+/** The provider of one kind; `session` is the same for all of a process. */
+export function lifecycle(kind: Kind, session: () => Session): pulumi.dynamic.ResourceProvider {
+  const provider = new Lifecycle(kind, session);
+  return {
+    check: (olds: Inputs, news: Inputs) => provider.check(olds, news),
+    diff: (_id, olds: Outputs, news: Inputs) => Promise.resolve({ changes: provider.differs(olds, news) }),
+    create: async (inputs: Inputs) => ({ id: kind.type.toLowerCase(), outs: await provider.carryOut(inputs, {}) }),
+    read: async (id, props: Outputs = {}) => ({ id, props: await provider.read(props) }),
+    update: async (_id, olds: Outputs, news: Inputs) => ({ outs: await provider.carryOut(news, olds) }),
+    // forgets, and harms nothing: the engine runs deletes last, and a destroy must leave the cluster as it is
+    delete: () => Promise.resolve(),
+  } satisfies pulumi.dynamic.ResourceProvider;
+}
+
+class Lifecycle {
+  readonly #kind: Kind;
+  readonly #session: () => Session;
+  constructor(kind: Kind, session: () => Session) {
+    this.#kind = kind;
+    this.#session = session;
+  }
+
+  #say(inputs: Inputs, text: string): void {
+    const name =
+      typeof inputs["loadBalancer"] === "string" ? `${this.#kind.type} ${inputs["loadBalancer"]}` : this.#kind.type;
+    for (const line of text.split("\n")) console.log(escapeControls(`[${name}] ${line}`));
+  }
+
+  /** Plans and shows; what is refused is a failure of the check. Nothing is touched. */
+  async check(olds: Inputs, news: Inputs): Promise<pulumi.dynamic.CheckResult> {
+    const kind = this.#kind;
+    const wrong = Object.entries(mapOf(news[kind.list])).filter(([, value]) => typeof value !== "string");
+    if (wrong.length > 0 || typeof news[kind.list] !== "object")
+      return {
+        inputs: news,
+        failures: [{ property: kind.list, reason: `${kind.list} must be a map of host name to address` }],
+      };
+    const session = this.#session();
+    const asked = changeOf(kind, session.settings, news, olds);
+    const retired = asked.change.leaving;
+    const inputs = { ...news, ...(Object.keys(retired).length === 0 ? {} : { retired }) };
+    try {
+      const { world, change } = await session.look(asked.change, asked.retired);
+      const before = kind.list in olds ? addresses(olds[kind.list]) : undefined;
+      const judgement = kind.judge?.(world, change, before) ?? { refusals: [], notes: [] };
+      for (const note of judgement.notes) this.#say(news, `note: ${note}`);
+      if (judgement.refusals.length > 0)
+        return {
+          inputs,
+          failures: judgement.refusals.map((reason) => ({
+            property: kind.list,
+            reason: `refused, nothing was touched: ${escapeControls(reason, true)}`,
+          })),
+        };
+      const steps = kind.always === true && !this.#isDue(olds, news) ? [] : kind.plan(world, change, news);
+      if (steps.length > 0) this.#say(news, `to do, in this order:\n${render(steps)}`);
+      const files = Object.fromEntries(
+        steps.flatMap((step) => editsOf(step).map((edit) => [`${step.host}:${edit.before.path}`, edit.before.sha256])),
+      );
+      return { inputs: { ...inputs, ...(Object.keys(files).length === 0 ? {} : { files }) } };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return {
+        inputs,
+        failures: [
+          { property: kind.list, reason: `refused, nothing was touched: ${escapeControls(error.message, true)}` },
+        ],
+      };
+    }
+  }
+
+  /** Would an update follow? Of old inputs only: what `read` found pending is told there. */
+  #isDue(olds: Inputs, news: Inputs): boolean {
+    return !(this.#kind.list in olds) || this.#changed(olds, news);
+  }
+
+  #changed(olds: Inputs, news: Inputs): boolean {
+    return [this.#kind.list, ...(this.#kind.also ?? [])].some((key) => sorted(olds[key]) !== sorted(news[key]));
+  }
+
+  differs(olds: Outputs, news: Inputs): boolean {
+    return this.#changed(olds, news) || listOf(olds["pending"]).length > 0;
+  }
+
+  /** observe → plan → apply → prove. What is already so is not done again. */
+  async carryOut(news: Inputs, olds: Outputs): Promise<Outputs> {
+    const kind = this.#kind;
+    const session = this.#session();
+    const asked = changeOf(kind, session.settings, news, olds);
+    const record = structuredClone((olds["record"] ?? {}) as Record<string, { at: string; steps: object[] }>);
+    const records: { step: Step; record: object }[] = [];
+    let steps: Step[] = [];
+    let done = 0;
+    try {
+      session.forget();
+      const { world, change } = await session.look(asked.change, asked.retired);
+      steps = kind.plan(world, change, news);
+      for (const step of steps) requirePlanned(step, news);
+      for (const step of steps) {
+        this.#say(news, `${done + 1}/${steps.length} ${labelOf(step)} …`);
+        const started = Date.now();
+        const remembered = await apply({ session, change, say: (text) => this.#say(news, `     ${text}`) }, step);
+        if (remembered !== undefined) records.push({ step, record: remembered });
+        const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
+        this.#say(news, `${done + 1}/${steps.length} done in ${took}`);
+        for (const name of Object.keys(
+          without(asked.change.leaving, Object.fromEntries([...asked.retired].map((one) => [one, ""]))),
+        ))
+          (record[name] ??= { at: "", steps: [] }).steps.push({
+            step: `${kind.type}: ${step.title}`,
+            host: step.host,
+            took,
+            result: "done",
+          });
+        done += 1;
+      }
+      const after = await session.look(asked.change, asked.retired);
+      const left = kind.always === true ? [] : kind.plan(after.world, after.change, news);
+      if (left.length > 0)
+        throw new Error(`the steps were carried out and the hosts still show undone: ${left.map(labelOf).join("; ")}`);
+      const at = new Date().toISOString();
+      for (const one of Object.values(record)) one.at ||= at;
+      return {
+        ...this.#kept(news, olds),
+        ...this.#facts(after.world, after.change, news),
+        ...kind.remember?.(records, olds),
+        pending: [],
+        record,
+        unreachable: [],
+      };
+    } catch (error) {
+      throw this.#failed(error, news, olds, steps.slice(done), records, record);
+    }
+  }
+
+  /** Inputs and last known facts, so that nothing is wiped. */
+  #kept(news: Inputs, olds: Outputs): Outputs {
+    return { ...Object.fromEntries(Object.entries(olds).filter(([key]) => !own.has(key))), ...news };
+  }
+
+  #facts(world: World, change: Change, inputs: Inputs): Outputs {
+    try {
+      return this.#kind.facts?.(world, change, inputs) ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  /** Keeps the old list and the undone steps in the state: the next run's diff sees both. */
+  #failed(
+    error: unknown,
+    news: Inputs,
+    olds: Outputs,
+    left: readonly Step[],
+    records: readonly { step: Step; record: object }[],
+    record: object,
+  ): Error {
+    const message = escapeControls(error instanceof Error ? error.message : String(error), true);
+    const list = this.#kind.list in olds ? { [this.#kind.list]: olds[this.#kind.list] } : {};
+    const pending = left.length > 0 ? left.map(labelOf) : [`prove ${this.#kind.type}`];
+    const properties = {
+      ...this.#kept(news, olds),
+      ...list,
+      ...this.#kind.remember?.(records, olds),
+      pending,
+      record,
+      unreachable: [],
+    };
+    // a failed create leaves no resource behind: nothing is remembered, and the next run creates it again
+    const kept = this.#kind.list in olds ? { id: this.#kind.type.toLowerCase(), properties, reasons: [message] } : {};
+    return Object.assign(new Error(message), kept);
+  }
+
+  /** Looks; never throws. What cannot be asked keeps its last known value and says so. */
+  async read(props: Outputs): Promise<Outputs> {
+    try {
+      const kind = this.#kind;
+      const session = this.#session();
+      const asked = changeOf(kind, session.settings, props);
+      const { world, change } = await session.look(asked.change, new Set(Object.keys(asked.change.leaving)));
+      const undone =
+        kind.always === true ? ((await kind.lost?.(props)) ?? []) : kind.plan(world, change, props).map(labelOf);
+      for (const one of undone) this.#say(props, `drift: ${one}`);
+      const unreachable = [...Object.entries(world.masters), ...Object.entries(world.balancers)].flatMap(
+        ([name, facts]) => ("unreachable" in facts ? [`${name}: ${facts.unreachable}`] : []),
+      );
+      const facts = unreachable.length > 0 ? {} : this.#facts(world, change, props);
+      return { ...props, ...facts, pending: [...new Set([...listOf(props["pending"]), ...undone])], unreachable };
+    } catch (error) {
+      return { ...props, unreachable: [error instanceof Error ? error.message : String(error)] };
+    }
+  }
+}
+
+/** Every edit was shown by check, and the file is still the one that was shown. */
+function requirePlanned(step: Step, inputs: Inputs): void {
+  const files = mapOf(inputs["files"]);
+  for (const edit of editsOf(step)) {
+    const planned = files[`${step.host}:${edit.before.path}`];
+    if (planned === edit.before.sha256) continue;
+    throw new Refusal(
+      `${step.host}: ${edit.before.path} ${planned === undefined ? "is not in the plan that was shown" : "was changed after the plan was shown"}: nothing was written; run \`pulumi up\` again and look at the new plan`,
+    );
+  }
+}
+
+/** JSON with sorted keys: maps are equal whatever their order. */
+const sorted = (value: unknown): string =>
+  JSON.stringify(value ?? null, (_key, one: unknown) =>
+    typeof one === "object" && one !== null && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  );

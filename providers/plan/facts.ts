@@ -1,0 +1,356 @@
+/** What was seen of the hosts, as data: the output of the probes, taken apart. Nothing here is trusted beyond its form. */
+import { createHash } from "node:crypto";
+import {
+  type EndpointStatus,
+  type ListedMember,
+  parseAlarms,
+  parseEndpointStatus,
+  parseHealth,
+  parseMembers,
+} from "./etcdctl.ts";
+import { type ServerStats, statsOf } from "./haproxy.ts";
+import { type Part, nodeServices, partsOf } from "./probe.ts";
+import { escapeControls, lastLines } from "./quote.ts";
+
+/** Name → address. */
+export type Hosts = Readonly<Record<string, string>>;
+
+/** A file as it was read: text loses nothing (UTF-8 when it is that, else latin1). */
+export interface FileFacts {
+  readonly path: string;
+  readonly text: string;
+  /** Hexadecimal, of the bytes. */
+  readonly sha256: string;
+}
+
+export interface Identity {
+  readonly hostname: string;
+  readonly machineId: string;
+  /** Seconds since the epoch, by the host's clock. */
+  readonly time: number;
+}
+
+export interface ServiceFacts {
+  readonly unit: string;
+  readonly active: boolean;
+  readonly enabled: boolean;
+  /** It was started before its configuration was last written. */
+  readonly stale: boolean;
+}
+
+/** A process that listens on a port; `since` in seconds since the epoch, 0 when the host cannot tell. */
+export interface Listener {
+  readonly port: number;
+  readonly since: number;
+}
+
+/** Whether an API says it is ready, and how that was asked. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** `/healthz/ready`, or `/readyz` where the first is not answered. */
+  readonly asked: string;
+  readonly seen: string;
+}
+
+export interface EtcdFacts {
+  readonly via: "host" | "master-exec";
+  readonly members: readonly ListedMember[];
+  /** Of this host's own member. */
+  readonly status: EndpointStatus | undefined;
+  readonly healthy: boolean;
+  readonly detail: string;
+  readonly alarms: readonly { memberId: string; alarm: string }[];
+  /** Keys exist in the v2 store. */
+  readonly v2: boolean;
+}
+
+export interface MasterFacts {
+  readonly identity: Identity;
+  readonly files: {
+    readonly etcdConf?: FileFacts;
+    readonly masterConfig?: FileFacts;
+    readonly masterEnv?: FileFacts;
+    readonly flanneld?: FileFacts;
+    readonly manifest?: FileFacts;
+  };
+  /** Files that cannot be edited, with the reason. */
+  readonly unreadable: readonly string[];
+  readonly pods: readonly string[];
+  readonly disabledPods: readonly string[];
+  readonly configChanged: number;
+  readonly listeners: readonly Listener[];
+  readonly nodeService: ServiceFacts | undefined;
+  readonly flanneld: ServiceFacts | undefined;
+  /** Bytes. */
+  readonly freeForBackup: number;
+  readonly backupNeed: number;
+  /** Files of the two certificate authorities that are here: path and serial. */
+  readonly authority: readonly { path: string; serial: string }[];
+  readonly readiness: Readiness;
+  /** Undefined when etcd could not be asked; `etcdSeen` says why. */
+  readonly etcd: EtcdFacts | undefined;
+  readonly etcdSeen: string;
+}
+
+export interface BalancerFacts {
+  readonly identity: Identity;
+  readonly config: FileFacts | undefined;
+  readonly configSeen: string;
+  readonly valid: boolean;
+  readonly validSeen: string;
+  readonly active: boolean;
+  readonly canReload: boolean;
+  readonly version: string;
+  /** Undefined without a stats socket that answers. */
+  readonly stats: readonly ServerStats[] | undefined;
+  readonly socket: string;
+  readonly through: Readiness;
+}
+
+export interface NodeFacts {
+  readonly identity: Identity;
+  readonly flanneldFile: FileFacts | undefined;
+  readonly flanneld: ServiceFacts | undefined;
+}
+
+export interface PodFacts {
+  readonly namespace: string;
+  readonly name: string;
+  /** Kind of the controller; empty for a bare pod. */
+  readonly owner: string;
+  readonly mirror: boolean;
+  readonly localData: boolean;
+  readonly phase: string;
+}
+
+/** The cluster's own view; each part undefined when it could not be asked. */
+export interface ClusterFacts {
+  readonly nodes: readonly { name: string; unschedulable: boolean; ready: boolean }[];
+  readonly endpoints: { readonly addresses: readonly string[]; readonly ports: Readonly<Record<string, number>> };
+  /** Who holds the controllers' lease, a host name; empty when nobody or unknown. */
+  readonly controllers: string;
+  /** Pods of the hosts that leave. */
+  readonly pods: Readonly<Record<string, readonly PodFacts[]>>;
+  /** What could not be asked, one line each. */
+  readonly unknown: readonly string[];
+}
+
+/** A host that could not be asked. */
+export interface Unreachable {
+  readonly unreachable: string;
+}
+export const isReachable = <T extends object>(facts: T | Unreachable | undefined): facts is T =>
+  facts !== undefined && !("unreachable" in facts);
+
+const decode = (bytes: Uint8Array): string => {
+  const buffer = Buffer.from(bytes);
+  const utf8 = buffer.toString("utf8");
+  return buffer.equals(Buffer.from(utf8, "utf8")) ? utf8 : buffer.toString("latin1");
+};
+const text = (part: Part | undefined): string => (part === undefined ? "" : decode(part.bytes));
+const word = (part: Part | undefined): string => text(part).trim();
+const linesOf = (part: Part | undefined): string[] =>
+  text(part)
+    .split("\n")
+    .filter((line) => line !== "");
+const brief = (part: Part | undefined): string => escapeControls(lastLines(text(part), 2).join(" / ")) || "no answer";
+
+function fileOf(part: Part | undefined, path: string): FileFacts | undefined {
+  if (part?.state !== 0) return undefined;
+  return { path, text: decode(part.bytes), sha256: createHash("sha256").update(part.bytes).digest("hex") };
+}
+const identityOf = (parts: ReadonlyMap<string, Part>): Identity => ({
+  hostname: word(parts.get("hostname")),
+  machineId: word(parts.get("machine-id")),
+  time: Number(word(parts.get("time"))) || 0,
+});
+function serviceOf(parts: ReadonlyMap<string, Part>, unit: string): ServiceFacts | undefined {
+  const answer = text(parts.get(`service:${unit}`));
+  if (!/^LoadState=loaded$/m.test(answer)) return undefined;
+  return {
+    unit,
+    active: /^ActiveState=(active|activating|reloading)$/m.test(answer),
+    enabled: /^UnitFileState=enabled/m.test(answer),
+    stale: text(parts.get(`stale:${unit}`)).trim() === "stale",
+  };
+}
+function readinessOf(part: Part | undefined): Readiness {
+  const [path = "", ...rest] = text(part).trimEnd().split("\n");
+  const code = rest.at(-1) ?? "";
+  const body = rest.slice(0, -1).join("\n");
+  return {
+    ready: code === "200" && body.trim() === "ok",
+    asked: `/${path}`,
+    seen: `HTTP ${code === "" || code === "000" ? "no answer" : escapeControls(code)}`,
+  };
+}
+
+/** Facts from `masterProbe`. A part that is missing or not understood leaves its facts empty: Preflight judges them. */
+export function masterFacts(stdout: string): MasterFacts {
+  const parts = partsOf(stdout);
+  const file = (name: string, path: string) => fileOf(parts.get(name), path);
+  const [free = "", ...used] = linesOf(parts.get("free"));
+  const wanted = {
+    etcdConf: file("etcd.conf", "/etc/etcd/etcd.conf"),
+    masterConfig: file("master-config", "/etc/origin/master/master-config.yaml"),
+    masterEnv: file("master.env", "/etc/origin/master/master.env"),
+    flanneld: file("flanneld", "/etc/sysconfig/flanneld"),
+    manifest: file("manifest", "/etc/origin/node/pods/etcd.yaml"),
+  };
+  const { etcd, seen } = etcdOf(parts);
+  return {
+    identity: identityOf(parts),
+    files: Object.fromEntries(Object.entries(wanted).filter(([, facts]) => facts !== undefined)),
+    unreadable: ["etcd.conf", "master-config", "master.env", "flanneld", "manifest"].flatMap((name) => {
+      const state = parts.get(name)?.state;
+      return state === "large"
+        ? [`${name} is larger than 4 MiB`]
+        : state === "unreadable"
+          ? [`${name} is no readable file`]
+          : [];
+    }),
+    pods: linesOf(parts.get("pods")),
+    disabledPods: linesOf(parts.get("disabled")),
+    configChanged: Number(word(parts.get("config-mtime"))) || 0,
+    listeners: linesOf(parts.get("started")).map((line) => ({
+      port: Number(line.split(" ")[0]),
+      since: Number(line.split(" ")[2]) || 0,
+    })),
+    nodeService: nodeServices.map((unit) => serviceOf(parts, unit)).find((service) => service !== undefined),
+    flanneld: serviceOf(parts, "flanneld"),
+    freeForBackup: (Number(free.trim().split(/\s+/).at(-3)) || 0) * 1024,
+    backupNeed: used.reduce((sum, line) => sum + (Number(line.split(/\s+/)[0]) || 0) * 1024, 0),
+    authority: linesOf(parts.get("authority")).map((line) => ({
+      path: line.split(" ")[0] ?? "",
+      serial: escapeControls(line.split(" ")[1] ?? ""),
+    })),
+    readiness: readinessOf(parts.get("ready")),
+    etcd,
+    etcdSeen: seen,
+  };
+}
+
+function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined; seen: string } {
+  const via = word(parts.get("via"));
+  if (via !== "host" && via !== "master-exec")
+    return { etcd: undefined, seen: "neither etcdctl nor master-exec is there" };
+  const [list, status, health] = [parts.get("members"), parts.get("status"), parts.get("health")];
+  // master-exec exits 0 without a pod: what counts is that the output is the one expected
+  if (list?.state !== 0 || !text(list).includes(", ")) return { etcd: undefined, seen: brief(list) };
+  try {
+    const own = parseHealth(text(health));
+    return {
+      etcd: {
+        via,
+        members: parseMembers(text(list)),
+        status: status?.state === 0 ? parseEndpointStatus(statusJson(text(status)))[0] : undefined,
+        healthy: health?.state === 0 && own.length > 0 && own.every((one) => one.healthy),
+        detail: brief(health),
+        alarms: parts.get("alarms")?.state === 0 ? parseAlarms(text(parts.get("alarms"))) : [],
+        v2: parts.get("v2")?.state === 0 && linesOf(parts.get("v2")).some((line) => line.startsWith("/")),
+      },
+      seen: "",
+    };
+  } catch (error) {
+    return { etcd: undefined, seen: error instanceof Error ? error.message : String(error) };
+  }
+}
+/** etcdctl may warn on stderr, which comes in the same stream. */
+const statusJson = (output: string): string => output.split("\n").find((line) => line.startsWith("[")) ?? "[]";
+
+/** Facts from `balancerProbe`. */
+export function balancerFacts(stdout: string, path: string): BalancerFacts {
+  const parts = partsOf(stdout);
+  const [config, valid, stats, service] = [
+    parts.get("config"),
+    parts.get("valid"),
+    parts.get("stats"),
+    text(parts.get("service")),
+  ];
+  return {
+    identity: identityOf(parts),
+    config: fileOf(config, path),
+    configSeen: config === undefined ? "no answer" : String(config.state),
+    valid: valid?.state === 0,
+    validSeen: escapeControls(lastLines(text(valid), 4).join(" / ")),
+    active: /^ActiveState=(active|reloading)$/m.test(service),
+    canReload: /^CanReload=yes$/m.test(service),
+    version: escapeControls(/version (\S+)/.exec(text(parts.get("version")))?.[1] ?? "unknown"),
+    stats: stats?.state === 0 && text(stats).includes("pxname") ? statsOf(text(stats)) : undefined,
+    socket: word(parts.get("socket")),
+    through: readinessOf(parts.get("through")),
+  };
+}
+
+/** Facts from `nodeProbe`. */
+export function nodeFacts(stdout: string): NodeFacts {
+  const parts = partsOf(stdout);
+  return {
+    identity: identityOf(parts),
+    flanneldFile: fileOf(parts.get("flanneld"), "/etc/sysconfig/flanneld"),
+    flanneld: serviceOf(parts, "flanneld"),
+  };
+}
+
+/** The inventory's file from `inventoryProbe`. */
+export const inventoryFacts = (stdout: string, path: string): FileFacts | undefined =>
+  fileOf(partsOf(stdout).get("inventory"), path);
+
+/** Facts from `clusterProbe`. */
+export function clusterFacts(stdout: string): ClusterFacts {
+  const parts = partsOf(stdout);
+  const rows = (name: string) => linesOf(parts.get(name)).map((line) => line.split("|"));
+  const unknown = [...parts]
+    .filter(([name, part]) => part.state !== 0 && !name.startsWith("holder:"))
+    .map(([name, part]) => `${name}: ${brief(part)}`);
+  const [addresses = "", ports = ""] = rows("endpoints")[0] ?? [];
+  return {
+    nodes:
+      parts.get("nodes")?.state === 0
+        ? rows("nodes").map(([name = "", unschedulable, ready]) => ({
+            name,
+            unschedulable: unschedulable === "true",
+            ready: ready === "True",
+          }))
+        : [],
+    endpoints: {
+      addresses: addresses.split(" ").filter(Boolean),
+      ports: Object.fromEntries(
+        ports
+          .split(" ")
+          .filter(Boolean)
+          .map((pair) => [pair.split("=")[0] ?? "", Number(pair.split("=")[1])]),
+      ),
+    },
+    controllers: holder(parts),
+    pods: Object.fromEntries(
+      [...parts.keys()]
+        .filter((name) => name.startsWith("pods:"))
+        .map((name) => [
+          name.slice(5),
+          rows(name).map(([namespace = "", pod = "", owner = "", mirror = "", local = "", phase = ""]) => ({
+            namespace,
+            name: pod,
+            owner,
+            mirror: mirror !== "",
+            localData: local !== "",
+            phase,
+          })),
+        ]),
+    ),
+    unknown,
+  };
+}
+
+/** 3.11 keeps the leader in an annotation of a ConfigMap or Endpoints object, upstream in a Lease; the holder is `host_uuid`. */
+function holder(parts: ReadonlyMap<string, Part>): string {
+  for (const name of ["holder:configmap", "holder:endpoints"]) {
+    const identity =
+      parts.get(name)?.state === 0 ? /"holderIdentity":"([^"]*)"/.exec(text(parts.get(name)))?.[1] : undefined;
+    if (identity !== undefined && identity !== "") return hostOf(identity);
+  }
+  const lease = parts.get("holder:lease");
+  return lease?.state === 0 ? hostOf(word(lease)) : "";
+}
+const hostOf = (identity: string): string =>
+  escapeControls(identity.replace(/[_-][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, ""));

@@ -1,0 +1,72 @@
+import type { HostIdentity } from "./host.ts";
+import { type Inventory, namesOfHost } from "./inventory-groups.ts";
+import { type IniLine, readIni, refuse } from "./inventory-ini.ts";
+import { patternsWithout } from "./inventory-ranges.ts";
+import { joinLines } from "./text-lines.ts";
+
+/** A line that names the host, and the lines that stand there without it: none, or the rest of a range. */
+export interface IniEdit {
+  readonly line: IniLine;
+  readonly rest: readonly string[];
+}
+
+/** Takes the host's lines out of an INI inventory; see `dropHost` of inventory.ts. */
+export function dropFromIni(
+  text: string,
+  host: HostIdentity,
+): { text: string; dropped: { group: string; line: number }[] } {
+  const lines = readIni(text);
+  const edits = editsOf(lines, host);
+  const byLine = new Map(edits.map((edit) => [edit.line, edit.rest]));
+  const lineEnd = lines.find((line) => line.eol !== "")?.eol ?? "\n";
+  const kept = lines.flatMap((line) => {
+    const rest = byLine.get(line) ?? [line.body];
+    return rest.map((body, at) => ({ body, eol: at < rest.length - 1 ? line.eol || lineEnd : line.eol }));
+  });
+  return {
+    text: joinLines(kept),
+    dropped: edits.map(({ line }) => ({ group: line.section.group, line: line.number })),
+  };
+}
+
+/** What leaves, in file order. */
+export function editsOf(lines: readonly IniLine[], host: HostIdentity): IniEdit[] {
+  const names = namesOfHost(inventoryOfIni(lines), host);
+  return lines
+    .filter((line) => line.host?.names.some((name) => names.has(name)))
+    .map((line) => ({ line, rest: restOf(line, names) }));
+}
+
+function restOf(line: IniLine, names: ReadonlySet<string>): string[] {
+  const { host, body } = line;
+  if (!host || host.names.every((name) => names.has(name))) return [];
+  if (host.quoted)
+    refuse(line.number, `of [${line.section.group}] holds the host in a quoted range`, "write it without quotes");
+  return patternsWithout(host.pattern, (name) => names.has(name)).map((pattern) => withPattern(body, host, pattern));
+}
+
+/** The same line, with the same port, variables and comment, for another pattern. */
+export function withPattern(body: string, { start, end }: { start: number; end: number }, pattern: string): string {
+  return body.slice(0, start) + pattern + body.slice(end);
+}
+
+/** The INI lines as an inventory. */
+export function inventoryOfIni(lines: readonly IniLine[]): Inventory {
+  const sections = [...new Set(lines.map((line) => line.section))];
+  return {
+    hosts: lines.flatMap(({ host, section, number }) =>
+      (host?.names ?? []).map((name) => ({
+        group: section.group,
+        name,
+        line: number,
+        variables: host?.variables ?? new Map<string, string>(),
+        port: host?.port,
+      })),
+    ),
+    declared: new Set(sections.filter(({ kind }) => kind !== "vars").map(({ group }) => group)),
+    children: lines.flatMap(({ child, section, number }) =>
+      child ? [{ group: section.group, child, line: number }] : [],
+    ),
+    varsOf: sections.filter(({ kind }) => kind === "vars").map(({ group, line }) => ({ group, line })),
+  };
+}

@@ -1,0 +1,45 @@
+/** A word of a host line, quotes and escapes undone, with its place in the line. */
+export interface InventoryWord {
+  readonly value: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Splits a host line as Ansible does, which is Python's `shlex.split(line, comments=True)`: a `#` outside quotes ends
+ * the line even inside a word, a backslash is literal in single quotes and, in double quotes, before anything but
+ * `"` and itself.
+ * @throws SyntaxError for an open quote or a backslash at the end; the caller knows the line.
+ */
+export function wordsOf(body: string): InventoryWord[] {
+  const words: InventoryWord[] = [];
+  let open: { value: string; start: number } | undefined;
+  let quote = "";
+  let at = 0;
+  const close = (): void => {
+    if (open) words.push({ ...open, end: at });
+    open = undefined;
+  };
+  for (; at < body.length; at++) {
+    const char = body.charAt(at);
+    if (quote === "" && char === "#") break;
+    if (quote === "" && /\s/.test(char)) {
+      close();
+      continue;
+    }
+    open ??= { value: "", start: at };
+    if (char === quote) quote = "";
+    else if (quote === "" && /["']/.test(char)) quote = char;
+    else if (escapes(char, body.charAt(at + 1), quote)) open.value += body.charAt(++at);
+    else open.value += char;
+  }
+  close();
+  if (quote !== "") throw new SyntaxError("a quote that is never closed");
+  return words;
+}
+
+function escapes(char: string, next: string, quote: string): boolean {
+  if (char !== "\\" || quote === "'") return false;
+  if (next === "") throw new SyntaxError("a backslash at its end");
+  return quote === "" || next === "\\" || next === '"';
+}

@@ -1,0 +1,71 @@
+import type { HostIdentity } from "./host.ts";
+import { groupsOf, type Inventory, membersOf } from "./inventory-groups.ts";
+import { readIni } from "./inventory-ini.ts";
+import { dropFromIni, inventoryOfIni } from "./inventory-ini-edit.ts";
+import { restoreToIni } from "./inventory-restore.ts";
+import { dropFromYaml, readYaml } from "./inventory-yaml.ts";
+import { Refusal } from "./refusal.ts";
+
+/** How the inventory is written: `/etc/ansible/hosts` is INI unless its name ends in `.yml` or `.yaml`. */
+export type InventoryForm = "ini" | "yaml";
+
+/** A line that names a host in a group: `{ group: "masters", line: 12 }` (1-based). */
+export interface GroupPlace {
+  readonly group: string;
+  readonly line: number;
+}
+
+/**
+ * Takes a host out of every group; groups, their order, variables and comments stay, and so does every other byte.
+ * A range loses only this host: `m[1:3]` becomes `m1` and `m3`, with the range's variables. Nothing dropped: the text
+ * is the one given. Source: OpenShift 3.11 Day Two Operations Guide, "Decommissioning a master host".
+ * @throws Refusal naming the line, when Ansible would not understand it or it cannot be told which host it means.
+ */
+export function dropHost(
+  inventory: string,
+  host: HostIdentity,
+  form: InventoryForm,
+): { text: string; dropped: GroupPlace[] } {
+  return form === "ini" ? dropFromIni(inventory, host) : dropFromYaml(inventory, host);
+}
+
+/**
+ * Every group with all its hosts, those of child groups included: sorted, each once. `all` is always there.
+ * @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's.
+ */
+export function resolveInventory(inventory: string, form: InventoryForm): { groups: Record<string, string[]> } {
+  return { groups: groupsOf(read(inventory, form)) };
+}
+
+/**
+ * The first host of a group in file order, a group's own hosts before its children's; undefined for none. The first
+ * of `masters` and of `etcd` hold the cluster's certificate authorities.
+ * @throws Refusal naming the line that cannot be understood.
+ */
+export function firstOf(inventory: string, form: InventoryForm, group: string): string | undefined {
+  return membersOf(read(inventory, form), group)[0];
+}
+
+/**
+ * Puts a host back into the groups it had in `previous`, where it stood: behind the nearest line above that both
+ * files have in that section, else in front of the nearest below, else behind the group's last host. A group that has
+ * the host already stays as it is; `line` counts in the returned text.
+ * @throws Refusal when a section is gone, when a line cannot be understood, and for YAML: its shape is the author's.
+ */
+export function restoreHost(
+  inventory: string,
+  previous: string,
+  host: HostIdentity,
+  form: InventoryForm,
+): { text: string; restored: GroupPlace[] } {
+  if (form === "ini") return restoreToIni(inventory, previous, host);
+  const places = dropFromYaml(previous, host).dropped.map(({ group, line }) => `${group} (line ${line})`);
+  throw new Refusal(
+    `a YAML inventory is not restored by itself: put ${host.name} back by hand, where the former file has it: ` +
+      (places.join(", ") || "nowhere"),
+  );
+}
+
+function read(inventory: string, form: InventoryForm): Inventory {
+  return form === "ini" ? inventoryOfIni(readIni(inventory)) : readYaml(inventory);
+}

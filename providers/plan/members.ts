@@ -1,0 +1,44 @@
+/** Who is who in etcd: declared hosts and live members. */
+import { authorityOf } from "./etcd-conf.ts";
+import type { ListedMember } from "./etcdctl.ts";
+import { type EtcdFacts, type Hosts, isReachable } from "./facts.ts";
+import { Refusal } from "./refusal.ts";
+import { isAddressOf } from "./same-host.ts";
+import { type Change, type World, entries, identityOf } from "./steps.ts";
+
+/** The etcd facts of the first survivor that could ask, in the order declared. */
+export function viewOfSurvivors(world: World, change: Change): { host: string; etcd: EtcdFacts } | undefined {
+  for (const host of Object.keys(change.survivors)) {
+    const facts = world.masters[host];
+    if (isReachable(facts) && facts.etcd?.healthy === true) return { host, etcd: facts.etcd };
+  }
+  return undefined;
+}
+
+/**
+ * The member of a host: by the exact host of its peer URL first, then by name.
+ * @throws Refusal when two members fit
+ */
+export function memberOf(name: string, hosts: Hosts, members: readonly ListedMember[]): ListedMember | undefined {
+  const identity = identityOf(name, hosts);
+  const byUrl = members.filter((member) =>
+    member.peerURLs.some((url) => isAddressOf(identity, authorityOf(url)?.host ?? "")),
+  );
+  const found = byUrl.length > 0 ? byUrl : members.filter((member) => member.name === name);
+  if (found.length > 1)
+    throw new Refusal(
+      `refusing to choose: ${found.length} etcd members fit ${name}: ${found.map((member) => member.id).join(", ")}; remove the wrong one by hand first`,
+    );
+  return found[0];
+}
+
+/** Every host's member id that is known: name → id. */
+export function memberIds(world: World, change: Change): Record<string, { id: string; peerURL: string }> {
+  const members = viewOfSurvivors(world, change)?.etcd.members ?? [];
+  return Object.fromEntries(
+    entries(change.survivors).flatMap(([name]) => {
+      const member = memberOf(name, change.survivors, members);
+      return member === undefined ? [] : [[name, { id: member.id, peerURL: member.peerURLs[0] ?? "" }]];
+    }),
+  );
+}

@@ -1,0 +1,518 @@
+/** One planner for each resource of the chain: from what was seen and what is wanted to the steps that are still to be done. */
+import { dropMember, initialCluster, authorityOf } from "./etcd-conf.ts";
+import {
+  type BalancerFacts,
+  type FileFacts,
+  type MasterFacts,
+  type NodeFacts,
+  type PodFacts,
+  type ServiceFacts,
+  isReachable,
+} from "./facts.ts";
+import { dropEndpoint } from "./flanneld.ts";
+import { dropHost as dropServers, serversOf, setDisabled } from "./haproxy.ts";
+import { type InventoryForm, dropHost as dropFromInventory } from "./inventory.ts";
+import { dropMaster, dropNoProxy } from "./master-config.ts";
+import { memberOf, viewOfSurvivors } from "./members.ts";
+import { paths } from "./probe.ts";
+import { sh } from "./quote.ts";
+import { Refusal } from "./refusal.ts";
+import { isAddressOf } from "./same-host.ts";
+import { type Change, type Edit, type Server, type Step, type World, entries, identityOf, isGone } from "./steps.ts";
+
+export type Planner = (world: World, change: Change) => Step[];
+
+/** Runs a pure editor on a host's file; its refusal is told with host and path. */
+function edited(host: string, file: FileFacts, edit: (text: string) => string): Edit | undefined {
+  try {
+    const after = edit(file.text);
+    return after === file.text ? undefined : { before: file, after };
+  } catch (error) {
+    if (error instanceof Refusal) throw new Refusal(`${host}: ${file.path}: ${error.message}`);
+    throw error;
+  }
+}
+const master = (world: World, name: string): MasterFacts | undefined => {
+  const facts = world.masters[name];
+  return isReachable(facts) ? facts : undefined;
+};
+const forEachLeaving = (change: Change, edit: (text: string, name: string) => string) => (text: string) =>
+  Object.keys(change.leaving).reduce((now, name) => edit(now, name), text);
+
+/** A fresh, verified set of every master that can be reached; the leaving ones first of all. */
+export const planBackups: Planner = (_world, change) =>
+  [...Object.keys(change.leaving).filter((name) => !isGone(name, change)), ...Object.keys(change.survivors)].map(
+    (host) => ({
+      do: "backup",
+      what: "master",
+      host,
+      title: `back up /etc/origin, /etc/sysconfig, /etc/etcd and what belongs to them below ${change.settings.backup.directory}, and copy it to ${change.settings.backup.archive}`,
+    }),
+  );
+
+/** The data from one healthy survivor, the one with the highest revision, and /etc/etcd of each member. */
+export const planSnapshot: Planner = (world, change) => {
+  const candidates = Object.keys(change.survivors).flatMap((host) => {
+    const etcd = master(world, host)?.etcd;
+    return etcd?.healthy === true && etcd.status !== undefined ? [{ host, etcd, status: etcd.status }] : [];
+  });
+  const best = candidates.toSorted((a, b) => (BigInt(a.status.revision) > BigInt(b.status.revision) ? -1 : 1))[0];
+  if (best === undefined) throw new Refusal("no healthy surviving etcd member to take a snapshot of");
+  const v2 = best.etcd.v2 || Object.keys(change.survivors).some((host) => master(world, host)?.flanneld !== undefined);
+  const configs = planBackups(world, change).map((step): Step => ({
+    do: "backup",
+    what: "etcd-config",
+    host: step.host,
+    title: "back up /etc/etcd on its own",
+  }));
+  return [
+    ...configs,
+    {
+      do: "snapshot",
+      host: best.host,
+      v2,
+      revision: best.status.revision,
+      endpoint: best.status.endpoint,
+      via: best.etcd.via,
+      title: `snapshot of etcd at revision ${best.status.revision} or later${v2 ? ", and of the v2 store" : ""}, verified off the host`,
+      commands: [
+        `etcdctl --endpoints ${best.status.endpoint} snapshot save /var/lib/etcd/… (${best.etcd.via === "host" ? "etcdctl of the host" : "in the etcd pod, by master-exec"})`,
+      ],
+    },
+  ];
+};
+
+/** The hand-over of a certificate authority is refused by Preflight; nothing else is ever to be done. */
+export const planAuthority: Planner = () => [];
+
+const levelAdmin = /^\s*stats\s+socket\s+.*\blevel\s+admin\b/m;
+
+/** One load balancer: the server lines of the leaving masters go; a reload that a killed run did not reach is made up for. */
+export const planBalancer =
+  (balancer: string): Planner =>
+  (world, change) => {
+    const settings = change.settings.loadBalancers[balancer];
+    const facts = world.balancers[balancer];
+    if (settings?.kind !== "haproxy" || !isReachable(facts) || facts.config === undefined) return [];
+    const edit = edited(
+      balancer,
+      facts.config,
+      forEachLeaving(change, (text, name) => dropServers(text, identityOf(name, change.leaving)).text),
+    );
+    const remaining = serversOf(edit?.after ?? facts.config.text);
+    const dropped = serversOf(facts.config.text).filter(
+      (one) => !remaining.some((other) => other.section === one.section && other.server === one.server),
+    );
+    const stale = edit === undefined && Object.keys(change.leaving).length > 0 && isStale(facts);
+    if (edit === undefined && !stale) return [];
+    const names = Object.keys(change.leaving).join(", ");
+    return [
+      {
+        do: "balance",
+        host: balancer,
+        service: settings.service,
+        socket: facts.socket,
+        reload: true,
+        ...(edit === undefined ? {} : { edit }),
+        title:
+          edit === undefined
+            ? `reload ${settings.service}: it still runs without the last edit`
+            : `take ${names} out of the pools, reload ${settings.service}, prove the others UP`,
+        drain: levelAdmin.test(facts.config.text) ? dropped.map(serverOf) : [],
+        up: remaining.filter((one) => !one.disabled && isDeclared(one.address, change)).map(serverOf),
+        commands: [
+          ...(levelAdmin.test(facts.config.text)
+            ? dropped.map((one) => `set server ${backendOf(one.section)}/${one.server} state drain`)
+            : []),
+          sh`haproxy -c -f ${settings.config}`,
+          sh`systemctl ${facts.canReload ? "reload" : "restart"} ${settings.service}`,
+        ],
+      },
+    ];
+  };
+const serverOf = ({ section, server }: Server): Server => ({ section, server });
+/** `backend atomic-openshift-api` → `atomic-openshift-api`, as the statistics name it. */
+export const backendOf = (section: string): string => section.replace(/^\S+\s+/, "");
+const isDeclared = (address: string, change: Change): boolean =>
+  Object.keys(change.survivors).some((name) => isAddressOf(identityOf(name, change.survivors), hostPart(address)));
+const hostPart = (address: string): string => address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+/** haproxy runs with a server that its file no longer has. */
+function isStale(facts: BalancerFacts): boolean {
+  const inFile = new Set(serversOf(facts.config?.text ?? "").map((one) => `${backendOf(one.section)}/${one.server}`));
+  return (facts.stats ?? []).some((one) => !inFile.has(`${one.backend}/${one.server}`));
+}
+
+/** A pod that a drain has to move. */
+export const isEvictable = (pod: PodFacts): boolean =>
+  !pod.mirror && pod.owner !== "DaemonSet" && pod.owner !== "Node" && !["Succeeded", "Failed"].includes(pod.phase);
+
+/** Cordon, then drain, as long as the Node is there. */
+export const planDrain: Planner = (world, change) => {
+  const cluster = isReachable(world.cluster) ? world.cluster : undefined;
+  const through = Object.keys(change.survivors)[0] ?? "";
+  return Object.keys(change.leaving).flatMap((node): Step[] => {
+    const seen = cluster?.nodes.find((one) => one.name === node);
+    if (seen === undefined) return [];
+    const risk = (name: string) => change.settings.acknowledge.includes(`${name}:${node}`);
+    const flags = [
+      "--ignore-daemonsets",
+      ...(risk("evict-bare-pods") ? ["--force"] : []),
+      ...(risk("local-data") ? ["--delete-local-data"] : []),
+    ];
+    const pods = (cluster?.pods[node] ?? []).filter(isEvictable);
+    return [
+      ...(seen.unschedulable
+        ? []
+        : [
+            {
+              do: "cordon" as const,
+              host: through,
+              node,
+              flags: [],
+              title: `make ${node} unschedulable`,
+              commands: [sh`oc adm cordon ${node}`],
+            },
+          ]),
+      ...(pods.length === 0 || isGone(node, change)
+        ? []
+        : [
+            {
+              do: "drain" as const,
+              host: through,
+              node,
+              flags,
+              title: `drain ${node}: ${pods.length} pods (${pods
+                .slice(0, 5)
+                .map((pod) => `${pod.namespace}/${pod.name}`)
+                .join(", ")}${pods.length > 5 ? ", …" : ""})`,
+              commands: [sh`oc adm drain ${node} ${flags} --timeout=300s`],
+            },
+          ]),
+    ];
+  });
+};
+
+/** Controllers first, and another must hold the lease; then the API. The etcd pod belongs to EtcdMembership. */
+export const planStaticPods: Planner = (world, change) =>
+  Object.keys(change.leaving).flatMap((host) => {
+    const facts = master(world, host);
+    if (facts === undefined) return [];
+    return [
+      ...disable(facts, host, "controller.yaml", 8444, true),
+      ...disable(facts, host, "apiserver.yaml", 8443, false),
+    ];
+  });
+
+function disable(facts: MasterFacts, host: string, manifest: string, port: number, lease: boolean): Step[] {
+  const there = facts.pods.includes(manifest);
+  if (!there && !facts.listeners.some((listener) => listener.port === port)) return [];
+  const what =
+    { "controller.yaml": "controllers", "apiserver.yaml": "API", "etcd.yaml": "etcd pod" }[manifest] ?? manifest;
+  return [
+    {
+      do: "disable-manifest",
+      host,
+      manifest,
+      port,
+      node: host,
+      lease,
+      title: there
+        ? `${what} off: ${manifest} to disabled/, until port ${port} is closed${lease ? " and another master holds the controllers' lease" : ""}`
+        : `wait until the ${what} has ended`,
+      commands: there
+        ? [`mkdir -p ${paths.disabled}`, `mv ${paths.pods}/${manifest} ${paths.disabled}/${manifest}`]
+        : [],
+    },
+  ];
+}
+
+/** Leadership away, removal by id through a survivor, the etcd pod off, and the survivors' ETCD_INITIAL_CLUSTER. */
+export const planMembership: Planner = (world, change) => {
+  const view = viewOfSurvivors(world, change);
+  if (view === undefined) return [];
+  const { host: through, etcd } = view;
+  const removals = Object.keys(change.leaving).flatMap((name): Step[] => {
+    const member = memberOf(name, change.leaving, etcd.members);
+    if (member === undefined) return [];
+    const to =
+      Object.keys(change.survivors)
+        .map((survivor) => memberOf(survivor, change.survivors, etcd.members)?.id)
+        .find((id) => id !== undefined) ?? "";
+    const leads = etcd.status?.leaderId === member.id && to !== "";
+    return [
+      ...(leads
+        ? [
+            {
+              do: "move-leader" as const,
+              host: name,
+              member: member.id,
+              to,
+              title: `move etcd's leadership from ${name} to member ${to}`,
+              commands: [sh`etcdctl move-leader ${to}`],
+            },
+          ]
+        : []),
+      {
+        do: "remove-member",
+        host: through,
+        member: member.id,
+        peer: member.peerURLs[0] ?? "",
+        title: `remove etcd member ${member.id} (${member.name === "" ? "unstarted" : member.name}, ${member.peerURLs.join(" ")}), then prove ${etcd.members.length - 1} healthy members`,
+        commands: [sh`etcdctl member remove ${member.id}`],
+      },
+    ];
+  });
+  const pods = Object.keys(change.leaving).flatMap((host) => {
+    const facts = master(world, host);
+    return facts === undefined ? [] : disable(facts, host, "etcd.yaml", 2379, false);
+  });
+  const confs = Object.keys(change.survivors).flatMap((host): Step[] => {
+    const file = master(world, host)?.files.etcdConf;
+    const edit =
+      file &&
+      edited(
+        host,
+        file,
+        forEachLeaving(change, (text, name) => dropFromInitialCluster(text, name, change)),
+      );
+    return edit === undefined
+      ? []
+      : [
+          editStep(
+            host,
+            edit,
+            `take ${Object.keys(change.leaving).join(", ")} out of ETCD_INITIAL_CLUSTER (etcd is not restarted)`,
+          ),
+        ];
+  });
+  return [...removals, ...pods, ...confs];
+};
+
+function dropFromInitialCluster(conf: string, name: string, change: Change): string {
+  const identity = identityOf(name, change.leaving);
+  const urls = initialCluster(conf)
+    .filter((entry) => isAddressOf(identity, authorityOf(entry.url)?.host ?? ""))
+    .map((entry) => entry.url);
+  return dropMember(conf, { name, peerURLs: urls }).text;
+}
+
+const editStep = (host: string, edit: Edit, title: string): Step => ({
+  do: "edit",
+  host,
+  edit,
+  title: `${edit.before.path}: ${title}`,
+});
+
+/** Each survivor's master-config.yaml and master.env, and its restart, one master after the other. */
+export const planMasterConfig: Planner = (world, change) => {
+  if (Object.keys(change.leaving).length === 0) return [];
+  const count = Object.keys(change.survivors).length;
+  const balancers = entries(change.settings.loadBalancers)
+    .filter(([, entry]) => entry.kind === "haproxy")
+    .map(([name]) => name);
+  return Object.keys(change.survivors).flatMap((host): Step[] => {
+    const facts = master(world, host);
+    if (facts === undefined) return [];
+    const { masterConfig, masterEnv } = facts.files;
+    const names = Object.keys(change.leaving).join(", ");
+    const config =
+      masterConfig &&
+      edited(
+        host,
+        masterConfig,
+        forEachLeaving(change, (text, name) => dropMaster(text, identityOf(name, change.leaving), count).text),
+      );
+    const env =
+      masterEnv &&
+      edited(
+        host,
+        masterEnv,
+        forEachLeaving(change, (text, name) => dropNoProxy(text, identityOf(name, change.leaving)).text),
+      );
+    const changed = config !== undefined || env !== undefined;
+    const old = (port: number) =>
+      changed ||
+      facts.listeners.some(
+        (listener) => listener.port === port && listener.since > 0 && listener.since <= facts.configChanged,
+      );
+    const components = [...(old(8443) ? ["api" as const] : []), ...(old(8444) ? ["controllers" as const] : [])];
+    const node = identityOf(host, change.survivors);
+    const restart: Step[] =
+      components.length === 0
+        ? []
+        : [
+            {
+              do: "restart-master",
+              host,
+              node,
+              components,
+              balancers,
+              title: `restart ${components.join(" and ")}, out of ${balancers.join(", ") || "no load balancer"} meanwhile, and wait until ready`,
+              commands: [
+                ...balancers.map((name) => `${name}: ${wayOut(world, name)}`),
+                ...components.map((name) => `master-restart ${name}`),
+                ...balancers.map((name) => `${name}: put back, proved UP`),
+              ],
+            },
+          ];
+    // a killed run may have left it out of a pool
+    const back =
+      components.length > 0
+        ? []
+        : balancers
+            .filter((name) => isOut(world, name, node))
+            .map((balancer): Step => ({
+              do: "put-back",
+              host: balancer,
+              balancer,
+              node,
+              title: `put ${host} back into the pools`,
+            }));
+    return [
+      ...(config ? [editStep(host, config, `take ${names} out of etcdClientInfo.urls, masterCount ${count}`)] : []),
+      ...(env ? [editStep(host, env, `take ${names} out of NO_PROXY`)] : []),
+      ...restart,
+      ...back,
+    ];
+  });
+};
+const wayOut = (world: World, balancer: string): string => {
+  const facts = world.balancers[balancer];
+  const admin = isReachable(facts) && levelAdmin.test(facts.config?.text ?? "");
+  return admin ? "set server … state maint through the stats socket" : "`disabled` on its server lines, reload";
+};
+/** In the file or at run time, the host's servers are not in service. */
+function isOut(world: World, balancer: string, node: ReturnType<typeof identityOf>): boolean {
+  const facts = world.balancers[balancer];
+  if (!isReachable(facts) || facts.config === undefined) return false;
+  const own = serversOf(facts.config.text).filter((one) => isAddressOf(node, hostPart(one.address)));
+  const inMaintenance = (one: Server) =>
+    (facts.stats ?? []).some(
+      (row) => row.backend === backendOf(one.section) && row.server === one.server && /^(MAINT|DRAIN)/.test(row.status),
+    );
+  return own.some((one) => one.disabled || inMaintenance(one));
+}
+/** What an edit of the load balancer's file looks like when a server goes out or comes back. */
+export const disabledEdit = (
+  host: string,
+  file: FileFacts,
+  node: ReturnType<typeof identityOf>,
+  disabled: boolean,
+): Edit | undefined => edited(host, file, (text) => setDisabled(text, node, disabled).text);
+
+/** Flannel's etcd endpoints, on every master that stays and every other node that can be reached. */
+export const planFlannel: Planner = (world, change) => {
+  if (Object.keys(change.leaving).length === 0) return [];
+  const hosts: [string, FileFacts | undefined, ServiceFacts | undefined][] = [
+    ...Object.keys(change.survivors).map((host): [string, FileFacts | undefined, ServiceFacts | undefined] => [
+      host,
+      master(world, host)?.files.flanneld,
+      master(world, host)?.flanneld,
+    ]),
+    ...entries(world.nodes).flatMap(([host, facts]): [string, FileFacts | undefined, ServiceFacts | undefined][] =>
+      isReachable<NodeFacts>(facts) ? [[host, facts.flanneldFile, facts.flanneld]] : [],
+    ),
+  ];
+  return hosts.flatMap(([host, file, service]): Step[] => {
+    const edit =
+      file &&
+      edited(
+        host,
+        file,
+        forEachLeaving(change, (text, name) => dropEndpoint(text, identityOf(name, change.leaving)).text),
+      );
+    const restart = service !== undefined && (edit !== undefined ? service.active : service.stale);
+    return [
+      ...(edit
+        ? [editStep(host, edit, `take ${Object.keys(change.leaving).join(", ")} out of the etcd endpoints`)]
+        : []),
+      ...(restart
+        ? [
+            {
+              do: "restart-flannel" as const,
+              host,
+              title: "restart flanneld, proved active",
+              commands: ["systemctl restart flanneld.service"],
+            },
+          ]
+        : []),
+    ];
+  });
+};
+
+/** The kubernetes service must name exactly the masters that stay; the APIs see to that, this waits. */
+export const planEndpoints: Planner = (world, change) => {
+  if (!isReachable(world.cluster)) return [];
+  const wanted = Object.values(change.survivors).toSorted();
+  const stale = world.cluster.endpoints.addresses.filter((address) => Object.values(change.leaving).includes(address));
+  if (stale.length === 0) return [];
+  return [
+    {
+      do: "await-endpoints",
+      host: Object.keys(change.survivors)[0] ?? "",
+      addresses: wanted,
+      title: `wait (90 s at most) until the kubernetes service no longer has ${stale.join(", ")}`,
+    },
+  ];
+};
+
+/** The node service first, so that nothing registers the Node again; then the Node. */
+export const planNodeRemoval: Planner = (world, change) => {
+  const through = Object.keys(change.survivors)[0] ?? "";
+  return Object.keys(change.leaving).flatMap((node): Step[] => {
+    const service = master(world, node)?.nodeService;
+    const there = isReachable(world.cluster) && world.cluster.nodes.some((one) => one.name === node);
+    return [
+      ...(service !== undefined && (service.active || service.enabled)
+        ? [
+            {
+              do: "stop-node-service" as const,
+              host: node,
+              unit: service.unit,
+              title: `stop and disable ${service.unit}`,
+              commands: [sh`systemctl disable --now ${service.unit}.service`],
+            },
+          ]
+        : []),
+      ...(there
+        ? [
+            {
+              do: "delete-node" as const,
+              host: through,
+              node,
+              title: `delete the Node ${node}`,
+              commands: [sh`oc delete node ${node}`],
+            },
+          ]
+        : []),
+    ];
+  });
+};
+
+export const inventoryForm = (path: string): InventoryForm => (/\.ya?ml$/.test(path) ? "yaml" : "ini");
+
+/** The retired hosts leave every group of the inventory. */
+export const planInventory: Planner = (world, change) => {
+  if (!isReachable(world.inventory)) return [];
+  const { path, host } = change.settings.inventory;
+  const where = host ?? "this machine";
+  const edit = edited(
+    where,
+    world.inventory,
+    forEachLeaving(
+      change,
+      (text, name) => dropFromInventory(text, identityOf(name, change.leaving), inventoryForm(path)).text,
+    ),
+  );
+  return edit === undefined
+    ? []
+    : [
+        {
+          do: "edit-inventory",
+          host: where,
+          edit,
+          local: host === undefined,
+          title: `${path}: take ${Object.keys(change.leaving).join(", ")} out of every group`,
+        },
+      ];
+};

@@ -1,0 +1,456 @@
+/**
+ * May the change be done? Everything is asked before anything is touched, and every refusal is told at once.
+ * - always refused: a survivor that cannot be reached, is not ready or not a healthy member; an unknown or unstarted member; an alarm; a load balancer or inventory
+ *   that is not understood; masters added and removed at once; a holder of a certificate authority that leaves; too little room for the backups
+ * - refused unless acknowledged by name: fewer than three masters, an even number, a leaving host that is gone, bare pods, local data
+ * Work that an interrupted run has already done is no reason to refuse.
+ */
+import { type BalancerFacts, type Hosts, isReachable } from "./facts.ts";
+import { hasHost, serversOf } from "./haproxy.ts";
+import { resolveInventory } from "./inventory.ts";
+import { clientUrls, masterCountOf } from "./master-config.ts";
+import { memberOf, viewOfSurvivors } from "./members.ts";
+import {
+  type Planner,
+  backendOf,
+  inventoryForm,
+  isEvictable,
+  planBalancer,
+  planFlannel,
+  planInventory,
+  planMasterConfig,
+  planMembership,
+} from "./plans.ts";
+import { Refusal } from "./refusal.ts";
+import { type Change, type World, entries, identityOf, isGone } from "./steps.ts";
+import { type ObservedMember, decide, faultTolerance, quorum } from "./topology.ts";
+
+export interface Judgement {
+  /** One sentence each; empty: the change may be done. */
+  readonly refusals: readonly string[];
+  /** What is worth knowing and no reason to refuse. */
+  readonly notes: readonly string[];
+}
+
+type Check = (world: World, change: Change, before: Hosts | undefined) => { refusals?: string[]; notes?: string[] };
+
+/**
+ * @param before the masters of the last `up`; undefined when the cluster is adopted
+ */
+export function judge(world: World, change: Change, before: Hosts | undefined): Judgement {
+  const checks: Check[] = [
+    direction,
+    survivors,
+    members,
+    quorumAndRisks,
+    declaredIsThere,
+    balancers,
+    leavingHosts,
+    authority,
+    inventory,
+    nodes,
+    room,
+    editable,
+  ];
+  const found = checks.map((check) => check(world, change, before));
+  return {
+    refusals: [...new Set(found.flatMap((one) => one.refusals ?? []))],
+    notes: [...new Set(found.flatMap((one) => one.notes ?? []))],
+  };
+}
+
+const names = (hosts: Hosts): string[] => Object.keys(hosts);
+
+const direction: Check = (_world, change, before) => {
+  if (before === undefined) return {};
+  const added = names(change.survivors).filter((name) => !(name in before));
+  const removed = names(before).filter((name) => !(name in change.survivors));
+  const moved = names(change.survivors).filter((name) => name in before && before[name] !== change.survivors[name]);
+  return {
+    refusals: [
+      ...(added.length > 0 && removed.length > 0
+        ? [
+            `masters are added (${added.join(", ")}) and removed (${removed.join(", ")}) in one change: do one, \`pulumi up\`, then the other`,
+          ]
+        : []),
+      ...moved.map(
+        (name) =>
+          `the address of ${name} changes from ${before[name] ?? ""} to ${change.survivors[name] ?? ""}: giving a master another address is not a change of the list; put the old address back`,
+      ),
+    ],
+  };
+};
+
+const survivors: Check = (world, change) => ({
+  refusals: names(change.survivors).flatMap((name) => {
+    const facts = world.masters[name];
+    if (facts === undefined || !isReachable(facts))
+      return [`${name} cannot be reached, and every master that stays must be: ${facts?.unreachable ?? "not asked"}`];
+    const { readiness, etcd } = facts;
+    return [
+      ...(readiness.ready
+        ? []
+        : [`the API of ${name} is not ready (${readiness.asked}: ${readiness.seen}): repair it first`]),
+      ...(etcd === undefined
+        ? [
+            `etcd on ${name} cannot be asked (${facts.etcdSeen}): every master that stays must run a healthy member; repair it first`,
+          ]
+        : etcd.healthy
+          ? []
+          : [`the etcd member on ${name} is not healthy (${etcd.detail}): repair it first`]),
+      ...facts.unreadable.map((why) => `${name}: ${why}, so it cannot be edited`),
+      ...(facts.files.etcdConf === undefined
+        ? [`${name}: /etc/etcd/etcd.conf is not there: is this a master of OpenShift 3.11?`]
+        : []),
+      ...(facts.files.masterConfig === undefined
+        ? [`${name}: /etc/origin/master/master-config.yaml is not there: is this a master of OpenShift 3.11?`]
+        : []),
+      ...sameMachine(world, name),
+    ];
+  }),
+});
+
+function sameMachine(world: World, name: string): string[] {
+  const own = world.masters[name];
+  const id = isReachable(own) ? own.identity.machineId : "";
+  return entries(world.masters).flatMap(([other, facts]) =>
+    other > name && id !== "" && isReachable(facts) && facts.identity.machineId === id
+      ? [`${name} and ${other} are one machine (machine id ${id}): one of the addresses is wrong`]
+      : [],
+  );
+}
+
+const members: Check = (world, change) => {
+  const view = viewOfSurvivors(world, change);
+  if (view === undefined) return { refusals: ["no master that stays could say who the etcd members are"] };
+  const hosts = { ...change.leaving, ...change.survivors };
+  const list = view.etcd.members;
+  const known = new Map(
+    names(hosts).flatMap((name) => {
+      const member = orNothing(() => memberOf(name, hosts, list));
+      return member === undefined ? [] : [[member.id, name] as const];
+    }),
+  );
+  const differing = names(change.survivors).filter((name) => {
+    const facts = world.masters[name];
+    return (
+      isReachable(facts) &&
+      facts.etcd !== undefined &&
+      facts.etcd.members
+        .map((member) => member.id)
+        .toSorted()
+        .join() !==
+        list
+          .map((member) => member.id)
+          .toSorted()
+          .join()
+    );
+  });
+  return {
+    refusals: [
+      ...list
+        .filter((member) => !known.has(member.id))
+        .map(
+          (member) =>
+            `etcd has a member that is not declared: ${member.id} (${member.name || "unstarted"}, ${member.peerURLs.join(" ")}): declare its master, or remove it by hand`,
+        ),
+      ...list
+        .filter((member) => !member.started && (known.get(member.id) ?? "") in change.survivors)
+        .map(
+          (member) =>
+            `the etcd member ${member.id} of ${known.get(member.id) ?? ""} has never started: start or remove it first`,
+        ),
+      ...names(change.survivors)
+        .filter((name) => orNothing(() => memberOf(name, hosts, list)) === undefined)
+        .map(
+          (name) =>
+            `${name} is declared and is not a member of etcd: scale up with openshift-ansible first, then \`pulumi up\` adopts it`,
+        ),
+      ...differing.map(
+        (name) =>
+          `${name} sees other etcd members than ${view.host} does: wait until the cluster agrees, and run this again`,
+      ),
+      ...names(hosts).flatMap((name) => refusalOf(() => memberOf(name, hosts, list))),
+    ],
+  };
+};
+const orNothing = <T>(ask: () => T): T | undefined => {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
+};
+function refusalOf(ask: () => unknown): string[] {
+  try {
+    ask();
+    return [];
+  } catch (error) {
+    if (error instanceof Refusal) return [error.message];
+    throw error;
+  }
+}
+
+const quorumAndRisks: Check = (world, change) => {
+  const view = viewOfSurvivors(world, change);
+  if (view === undefined) return {};
+  const hosts = { ...change.leaving, ...change.survivors };
+  const nameOf = new Map(
+    names(hosts).flatMap((name) => {
+      const member = orNothing(() => memberOf(name, hosts, view.etcd.members));
+      return member === undefined ? [] : [[member.id, name] as const];
+    }),
+  );
+  const observed: ObservedMember[] = view.etcd.members.map((member) => {
+    const name = nameOf.get(member.id) ?? (member.name || member.id);
+    const facts = world.masters[name];
+    const etcd = isReachable(facts) ? facts.etcd : undefined;
+    return {
+      name,
+      id: member.id,
+      started: member.started,
+      healthy: etcd?.healthy === true,
+      leader: view.etcd.status?.leaderId === member.id,
+      alarms: view.etcd.alarms.filter((alarm) => alarm.memberId === member.id).map((alarm) => alarm.alarm),
+    };
+  });
+  if (names(change.leaving).length === 0)
+    return {
+      refusals: view.etcd.alarms.map(
+        (alarm) => `etcd has an alarm: ${alarm.alarm} on member ${alarm.memberId}: clear its cause first`,
+      ),
+      notes: [toleranceInWords(observed.length, observed.length)],
+    };
+  const decision = decide({
+    members: observed,
+    leaving: names(change.leaving),
+    acknowledge: change.settings.acknowledge,
+  });
+  const after = observed.filter((member) => !(member.name in change.leaving)).length;
+  // an interrupted removal has no leaver left to judge: the risk stays the same
+  const left =
+    decision.reasons.length > 0 || observed.some((member) => member.name in change.leaving)
+      ? []
+      : risks(after, change.settings.acknowledge);
+  return { refusals: [...decision.reasons, ...left], notes: [toleranceInWords(observed.length, after)] };
+};
+
+function risks(after: number, acknowledged: readonly string[]): string[] {
+  const met = [...(after < 3 ? ["below-three-masters"] : []), ...(after % 2 === 0 ? ["even-members"] : [])];
+  return met
+    .filter((risk) => !acknowledged.includes(risk))
+    .map((risk) => `${after} masters are left: acknowledge \`${risk}\` to accept it`);
+}
+
+/** `4→3: tolerates 1 failure, as before`. */
+export function toleranceInWords(before: number, after: number): string {
+  const [was, is] = [faultTolerance(before), faultTolerance(after)];
+  const failures = is === 0 ? "no failure" : is === 1 ? "1 failure" : `${is} failures`;
+  const compared = before === after ? "" : is === was ? ", as before" : `, ${was} before`;
+  return `etcd ${before === after ? `${after} members` : `${before}→${after}`}: quorum ${quorum(after)}, tolerates ${failures}${compared}`;
+}
+
+/** At adoption: what is declared is what is there. Later drift is the resources' own to tell. */
+const declaredIsThere: Check = (world, change, before) => {
+  const clusterGone = isReachable(world.cluster)
+    ? world.cluster.unknown.map((what) => `the cluster could not be asked: ${what}`)
+    : [`the cluster could not be asked: ${world.cluster.unreachable}`];
+  if (before !== undefined && names(change.survivors).every((name) => name in before)) return { refusals: clusterGone };
+  const fresh = names(change.survivors).filter((name) => before === undefined || !(name in before));
+  const cluster = isReachable(world.cluster) ? world.cluster : undefined;
+  const missing = fresh.flatMap((name) => [
+    ...(cluster !== undefined && cluster.unknown.length === 0 && !cluster.nodes.some((node) => node.name === name)
+      ? [`${name} is declared and has no Node object: register its node first`]
+      : []),
+    ...(cluster !== undefined &&
+    cluster.unknown.length === 0 &&
+    !cluster.endpoints.addresses.includes(change.survivors[name] ?? "")
+      ? [
+          `${name} is declared and ${change.survivors[name] ?? ""} is not among the addresses of the kubernetes service (${cluster.endpoints.addresses.join(", ")})`,
+        ]
+      : []),
+    ...entries(world.balancers).flatMap(([balancer, facts]) =>
+      isReachable(facts) &&
+      facts.config !== undefined &&
+      !orTrue(() => hasHost(facts.config?.text ?? "", identityOf(name, change.survivors)))
+        ? [
+            `${name} is declared and ${balancer} has no server line for ${change.survivors[name] ?? ""}: add it to the pool first`,
+          ]
+        : [],
+    ),
+  ]);
+  const counts = names(change.survivors).flatMap((name) => {
+    const facts = world.masters[name];
+    const config = isReachable(facts) ? facts.files.masterConfig : undefined;
+    if (config === undefined) return [];
+    const [count, urls] = [
+      orNothing(() => masterCountOf(config.text)),
+      orNothing(() => clientUrls(config.text))?.length,
+    ];
+    const expected = names(change.survivors).length;
+    return [
+      ...(count !== undefined && count !== expected
+        ? [`${name}: masterCount is ${count}, ${expected} masters are declared`]
+        : []),
+      ...(urls !== undefined && urls !== expected
+        ? [`${name}: etcdClientInfo.urls has ${urls} entries, ${expected} masters are declared`]
+        : []),
+    ];
+  });
+  return { refusals: [...clusterGone, ...missing], notes: counts };
+};
+const orTrue = (ask: () => boolean): boolean => orNothing(ask) ?? true;
+
+const balancers: Check = (world, change) => {
+  const found = entries(world.balancers).map(([name, facts]) =>
+    isReachable(facts)
+      ? balancer(name, facts, change)
+      : { refusals: [`the load balancer ${name} cannot be reached: ${facts.unreachable}`], notes: [] },
+  );
+  return { refusals: found.flatMap((one) => one.refusals), notes: found.flatMap((one) => one.notes) };
+};
+
+function balancer(name: string, facts: BalancerFacts, change: Change): { refusals: string[]; notes: string[] } {
+  const settings = change.settings.loadBalancers[name];
+  const path = settings?.kind === "haproxy" ? settings.config : "";
+  if (facts.config === undefined)
+    return {
+      refusals: [
+        `${name}: ${path} cannot be read (${facts.configSeen}): correct the path in openshift-masters:loadBalancers`,
+      ],
+      notes: [],
+    };
+  const servers = orNothing(() => serversOf(facts.config?.text ?? "")) ?? [];
+  const down = (facts.stats ?? []).filter(
+    (row) =>
+      /^DOWN/.test(row.status) &&
+      servers.some(
+        (one) =>
+          backendOf(one.section) === row.backend &&
+          one.server === row.server &&
+          names(change.survivors).some((host) => one.address.startsWith(`${change.survivors[host] ?? ""}:`)),
+      ),
+  );
+  return {
+    refusals: [
+      ...(facts.valid
+        ? []
+        : [
+            `${name}: haproxy does not accept its own configuration ${path} as it is now: ${facts.validSeen}; repair it first`,
+          ]),
+      ...(facts.active ? [] : [`${name}: the service is not running; start it first`]),
+      ...down.map(
+        (row) =>
+          `${name}: the server ${row.backend}/${row.server} of a master that stays is ${row.status}; repair it first`,
+      ),
+    ],
+    notes: [
+      ...(facts.stats === undefined
+        ? [
+            `${name}: haproxy's statistics cannot be read (no stats socket that answers), so UP is proved by the API through it alone`,
+          ]
+        : []),
+      ...(/^1\.[0-7]\b/.test(facts.version)
+        ? [`${name}: haproxy ${facts.version} cannot reload without dropping connections; some requests may fail`]
+        : []),
+    ],
+  };
+}
+
+const leavingHosts: Check = (world, change) => ({
+  refusals: names(change.leaving).flatMap((name) => {
+    const facts = world.masters[name];
+    if (facts !== undefined && !isReachable(facts) && !isGone(name, change))
+      return [
+        `${name} leaves and cannot be reached (${facts.unreachable}): bring it back, or acknowledge \`host-gone:${name}\`; then its own steps and its backup are skipped and everything else is done`,
+      ];
+    const pods = (isReachable(world.cluster) ? (world.cluster.pods[name] ?? []) : []).filter(isEvictable);
+    const bare = pods.filter((pod) => pod.owner === "");
+    const local = pods.filter((pod) => pod.localData);
+    const told = (some: typeof pods) => some.map((pod) => `${pod.namespace}/${pod.name}`).join(", ");
+    const missing = (risk: string) => !change.settings.acknowledge.includes(`${risk}:${name}`);
+    return [
+      ...(bare.length > 0 && missing("evict-bare-pods")
+        ? [
+            `${name} runs pods that nothing will start again elsewhere (${told(bare)}): move them, or acknowledge \`evict-bare-pods:${name}\``,
+          ]
+        : []),
+      ...(local.length > 0 && missing("local-data")
+        ? [
+            `${name} runs pods with local data that a drain deletes (${told(local)}): save it, or acknowledge \`local-data:${name}\``,
+          ]
+        : []),
+    ];
+  }),
+});
+
+const authority: Check = (world, change) => ({
+  refusals: names(change.leaving).flatMap((name) => {
+    const facts = world.masters[name];
+    if (!isReachable(facts) || facts.authority.length === 0) return [];
+    const elsewhere = names(change.survivors).some((other) => {
+      const there = world.masters[other];
+      return (
+        isReachable(there) && facts.authority.every((file) => there.authority.some((one) => one.path === file.path))
+      );
+    });
+    return elsewhere
+      ? []
+      : [
+          `${name} alone holds ${facts.authority.map((file) => file.path).join(" and ")}, without which no node or member can ever be added: handing a certificate authority over is not built yet; copy it (with /etc/etcd/ca and /etc/etcd/generated_certs) to the next master by hand, and run this again`,
+        ];
+  }),
+});
+
+const inventory: Check = (world, change, before) => {
+  const { path, host } = change.settings.inventory;
+  const where = `${host ?? "this machine"}: ${path}`;
+  if (!isReachable(world.inventory))
+    return { refusals: [`the inventory cannot be read (${where}): ${world.inventory.unreachable}`] };
+  const file = world.inventory;
+  const wrong = refusalOf(() => resolveInventory(file.text, inventoryForm(path))).map(
+    (why) => `the inventory is not understood (${where}): ${why}`,
+  );
+  if (wrong.length > 0) return { refusals: wrong };
+  const listed = resolveInventory(file.text, inventoryForm(path)).groups["masters"] ?? [];
+  const missing = names(change.survivors)
+    .filter((name) => !listed.includes(name))
+    .map((name) => `${name} is declared and not in [masters] of the inventory (${where})`);
+  return before === undefined ? { refusals: missing } : { notes: missing };
+};
+
+const nodes: Check = (world) => ({
+  notes: entries(world.nodes).flatMap(([name, facts]) =>
+    isReachable(facts)
+      ? []
+      : [
+          `the node ${name} cannot be reached (${facts.unreachable}): its flannel endpoints stay as they are until the next \`pulumi up\``,
+        ],
+  ),
+});
+
+const room: Check = (world, change) => ({
+  refusals: names({ ...change.survivors, ...change.leaving }).flatMap((name) => {
+    const facts = world.masters[name];
+    if (!isReachable(facts) || facts.freeForBackup === 0) return [];
+    const need = 2 * facts.backupNeed + 2 * (facts.etcd?.status?.dbSize ?? 0);
+    const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+    return facts.freeForBackup < need
+      ? [
+          `${name}: ${mib(facts.freeForBackup)} are free for backups below ${change.settings.backup.directory} and ${mib(need)} are needed: make room first`,
+        ]
+      : [];
+  }),
+});
+
+/** Every edit is tried now, on what the hosts hold: what cannot be edited is refused before anything is touched. */
+const editable: Check = (world, change) => {
+  const planners: Planner[] = [
+    ...Object.keys(change.settings.loadBalancers).map(planBalancer),
+    planMembership,
+    planMasterConfig,
+    planFlannel,
+    planInventory,
+  ];
+  return { refusals: planners.flatMap((plan) => refusalOf(() => plan(world, change))) };
+};

@@ -1,0 +1,184 @@
+/**
+ * What is asked of a host in one go, as a script of named parts. Each part comes back as one line, `name exit base64`, so that
+ * whatever a host prints can neither end a part nor begin another.
+ */
+import { quote, sh } from "./quote.ts";
+
+/** Files read for editing are at most this large, in bytes. */
+export const largestFile = 4 * 1024 * 1024;
+
+const prelude = `
+part() { n=$1; shift; out=$("$@" 2>&1 | base64 -w0; exit 0); echo "$n 0 $out"; }
+checked() { n=$1; shift; out=$( { "$@" 2>&1; echo "::$?"; } | base64 -w0; exit 0); echo "$n checked $out"; }
+file() { if [ ! -e "$2" ]; then echo "$1 absent"
+  elif [ "$(stat -Lc %s -- "$2" 2>/dev/null || echo 0)" -gt ${largestFile} ]; then echo "$1 large"
+  elif [ ! -f "$2" ] || [ ! -r "$2" ]; then echo "$1 unreadable"
+  else echo "$1 0 $(base64 -w0 -- "$2")"; fi; }
+`;
+
+const common = `
+part hostname hostname
+part machine-id cat /etc/machine-id
+part time date +%s
+`;
+
+/** flanneld was started before its file was last written: what a killed run leaves between the two. */
+const flannel = `
+file flanneld /etc/sysconfig/flanneld
+part service:flanneld systemctl show -p LoadState -p ActiveState -p UnitFileState flanneld.service
+stale() { at=$(systemctl show -p ActiveEnterTimestamp flanneld.service | cut -d= -f2); [ -n "$at" ] || return 0
+  [ "$(stat -Lc %Y /etc/sysconfig/flanneld 2>/dev/null || echo 0)" -gt "$(date -d "$at" +%s)" ] && echo stale; true; }
+part stale:flanneld stale
+`;
+
+/** Started when? `port pid seconds-since-the-epoch` of whoever listens; asked of ss, which RHEL 7 has. */
+const listeners = `
+started() { for port in "$@"; do
+  pid=$(ss -ltnpH "sport = :$port" 2>/dev/null | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
+  if [ -z "$pid" ]; then ss -ltnH "sport = :$port" 2>/dev/null | grep -q . && echo "$port 0 0"; continue; fi
+  echo "$port $pid $(( $(date +%s) - $(ps -o etimes= -p "$pid" | tr -d ' ') ))"
+done; }
+`;
+
+export const paths = {
+  pods: "/etc/origin/node/pods",
+  disabled: "/etc/origin/node/pods/disabled",
+  etcdConf: "/etc/etcd/etcd.conf",
+  masterConfig: "/etc/origin/master/master-config.yaml",
+  masterEnv: "/etc/origin/master/master.env",
+  flanneld: "/etc/sysconfig/flanneld",
+  adminKubeconfig: "/etc/origin/master/admin.kubeconfig",
+} as const;
+
+export const nodeServices = ["origin-node", "atomic-openshift-node"] as const;
+
+const certificates = "--cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --cacert /etc/etcd/ca.crt";
+const certificates2 = "--cert-file /etc/etcd/peer.crt --key-file /etc/etcd/peer.key --ca-file /etc/etcd/ca.crt";
+
+/** Shell functions `e3` and `e2`: etcdctl with the member's own certificates against the member on this host, and `$via`. */
+export function etcdShell(address: string): string {
+  const endpoint = `https://${address.includes(":") ? `[${address}]` : address}:2379`;
+  return `via=none; command -v etcdctl >/dev/null 2>&1 && via=host
+if [ $via = none ] && [ -x /usr/local/bin/master-exec ]; then via=master-exec; fi
+e3() { case $via in host) env ETCDCTL_API=3 timeout 15 etcdctl ${certificates} --endpoints ${quote(endpoint)} --command-timeout 6s "$@" ;;
+  *) timeout 15 /usr/local/bin/master-exec etcd etcd env ETCDCTL_API=3 etcdctl ${certificates} --endpoints ${quote(endpoint)} --command-timeout 6s "$@" ;; esac; }
+e2() { case $via in host) env ETCDCTL_API=2 timeout 15 etcdctl ${certificates2} --endpoints ${quote(endpoint)} "$@" ;;
+  *) timeout 15 /usr/local/bin/master-exec etcd etcd env ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${quote(endpoint)} "$@" ;; esac; }`;
+}
+
+/** Everything a master knows of itself: files, static pods, its etcd member, its API, its services. Reads only. */
+export function masterProbe(o: { address: string; backupDirectory: string }): string {
+  return `${prelude}${common}${listeners}
+file etcd.conf ${paths.etcdConf}
+file master-config ${paths.masterConfig}
+file master.env ${paths.masterEnv}
+${flannel}
+file manifest ${paths.pods}/etcd.yaml
+part pods ls -A ${paths.pods}
+part disabled ls -A ${paths.disabled}
+part config-mtime stat -Lc %Y ${paths.masterConfig}
+part started started 2379 8443 8444
+${nodeServices.map((unit) => `part service:${unit} systemctl show -p LoadState -p ActiveState -p UnitFileState ${unit}.service`).join("\n")}
+free() { d=$1; while [ ! -d "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" | tail -n 1; du -sk /etc/origin /etc/etcd /etc/sysconfig 2>/dev/null; }
+part free free ${quote(o.backupDirectory)}
+authority() { for f in /etc/origin/master/ca.serial.txt /etc/etcd/ca/serial /etc/origin/master/etc/etcd/ca/serial; do [ -f "$f" ] && echo "$f $(head -c 200 "$f" | tr -d '\\n ')"; done; true; }
+part authority authority
+ready() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{http_code}' "https://127.0.0.1:8443/$p"); c=\${a##*
+}; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }
+part ready ready
+${etcdShell(o.address)}
+part via echo $via
+if [ $via != none ]; then
+checked members e3 member list
+checked status e3 endpoint status -w json
+checked health e3 endpoint health
+checked alarms e3 alarm list
+checked v2 e2 ls /
+fi
+`;
+}
+
+/** What the cluster says of itself, asked on one master as system:admin. `leaving` hosts' pods are listed too. */
+export function clusterProbe(leaving: readonly string[]): string {
+  const pods = `{range .items[*]}{.metadata.namespace}{"|"}{.metadata.name}{"|"}{.metadata.ownerReferences[0].kind}{"|"}{.metadata.annotations.kubernetes\\.io/config\\.mirror}{"|"}{.spec.volumes[*].emptyDir}{"|"}{.status.phase}{"\\n"}{end}`;
+  const nodes = `{range .items[*]}{.metadata.name}{"|"}{.spec.unschedulable}{"|"}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}`;
+  const holder = `{.metadata.annotations.control-plane\\.alpha\\.kubernetes\\.io/leader}`;
+  return `${prelude}
+export KUBECONFIG=${paths.adminKubeconfig}
+o() { timeout 20 oc --request-timeout=15s "$@"; }
+checked nodes o get nodes -o ${quote(`jsonpath=${nodes}`)}
+checked endpoints o get endpoints kubernetes -n default -o ${quote('jsonpath={range .subsets[*]}{range .addresses[*]}{.ip}{" "}{end}{"|"}{range .ports[*]}{.name}={.port}{" "}{end}{"\\n"}{end}')}
+checked holder:configmap o get configmap openshift-master-controllers -n kube-system --ignore-not-found -o ${quote(`jsonpath=${holder}`)}
+checked holder:endpoints o get endpoints openshift-master-controllers -n kube-system --ignore-not-found -o ${quote(`jsonpath=${holder}`)}
+checked holder:lease o get lease kube-controller-manager -n kube-system --ignore-not-found -o ${quote("jsonpath={.spec.holderIdentity}")}
+${leaving.map((name) => `checked ${quote(`pods:${name}`)} o get pods --all-namespaces --field-selector ${quote(`spec.nodeName=${name}`)} -o ${quote(`jsonpath=${pods}`)}`).join("\n")}
+`;
+}
+
+/** A load balancer: its file, whether haproxy takes it, the unit, the statistics, and whether the API answers through it. */
+export function balancerProbe(o: { config: string; service: string }): string {
+  return `${prelude}${common}${askSocket}
+file config ${quote(o.config)}
+checked valid haproxy -c -f ${quote(o.config)}
+part service systemctl show -p LoadState -p ActiveState -p CanReload -p MainPID ${quote(`${o.service}.service`)}
+part version haproxy -v
+socket=${socketOf(o.config)}
+part socket echo "$socket"
+if [ -n "$socket" ]; then checked stats ask "$socket" 'show stat'; fi
+through() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{http_code}' "https://127.0.0.1:8443/$p"); c=\${a##*
+}; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }
+part through through
+`;
+}
+
+/** The path of the stats socket as the configuration names it; empty without one. */
+export const socketOf = (config: string): string =>
+  `$(sed -n 's/^[[:space:]]*stats[[:space:]]\\{1,\\}socket[[:space:]]\\{1,\\}\\([^[:space:]]*\\).*/\\1/p' ${quote(config)} | head -n 1 | sed 's/^unix@//')`;
+
+/** `ask SOCKET COMMAND`: whatever the host has that can talk to a unix socket. */
+export const askSocket = `
+ask() { if command -v socat >/dev/null 2>&1; then printf '%s\\n' "$2" | timeout 10 socat -t 5 stdio "UNIX-CONNECT:$1"
+  else for py in python3 python /usr/libexec/platform-python; do command -v $py >/dev/null 2>&1 || continue
+    timeout 10 $py -c 'import socket,sys
+s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall((sys.argv[2]+"\\n").encode())
+while True:
+    b=s.recv(65536)
+    if not b: break
+    getattr(sys.stdout,"buffer",sys.stdout).write(b)' "$1" "$2"; return; done
+    echo "neither socat nor python is on this host"; return 1; fi; }
+`;
+
+/** An application node: flannel's file and service. */
+export const nodeProbe = (): string => `${prelude}${common}
+${flannel}`;
+
+/** An inventory that lies on another host. */
+export const inventoryProbe = (path: string): string => `${prelude}${common}\n${sh`file inventory ${path}`}\n`;
+
+/** One part of what a probe gave back. */
+export interface Part {
+  /** Exit code; or why there is no text. */
+  readonly state: number | "absent" | "large" | "unreadable";
+  readonly bytes: Uint8Array;
+}
+
+/** Takes a probe's output apart; a line that is not understood is left out. */
+export function partsOf(stdout: string): ReadonlyMap<string, Part> {
+  const parts = new Map<string, Part>();
+  for (const line of stdout.split("\n")) {
+    const [name, state, data = ""] = line.split(" ");
+    if (name === undefined || name === "" || state === undefined) continue;
+    parts.set(name, partOf(state, Buffer.from(data, "base64")));
+  }
+  return parts;
+}
+
+/** A checked part carries its exit code behind its output, as `::N`. */
+function partOf(state: string, bytes: Buffer): Part {
+  if (state === "absent" || state === "large" || state === "unreadable") return { state, bytes };
+  if (state !== "checked") return { state: Number(state), bytes };
+  const end = bytes.lastIndexOf("::");
+  return end < 0
+    ? { state: 255, bytes }
+    : { state: Number(bytes.subarray(end + 2).toString("latin1")), bytes: bytes.subarray(0, end) };
+}

@@ -1,0 +1,156 @@
+/**
+ * The stack's configuration, checked: unknown keys, wrong types and impossible names are told with the key's path, what was seen and
+ * what is expected. The names are fixed: they are the administrator's interface.
+ */
+import { z } from "zod";
+import { Refusal } from "./refusal.ts";
+
+const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
+const isHostName = (text: string): boolean => text.length <= 253 && text.split(".").every((part) => label.test(part));
+const ipv4 = /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/;
+const isAddress = (text: string): boolean =>
+  ipv4.test(text) || z.ipv6().safeParse(text).success || (isHostName(text) && !/^[\d.]+$/.test(text));
+
+const hostName = z.string().refine(isHostName, { error: "expected a host name as of RFC 1123, in lower case" });
+const address = z.string().refine(isAddress, { error: "expected an IP address or a host name" });
+const absolute = z.string().regex(/^\/[^\0\n]*$/, { error: "expected an absolute path" });
+const text = z
+  .string()
+  .min(1)
+  .regex(/^[^\0\n\r]*$/, { error: "expected one line of text" });
+const port = z.int().min(1).max(65535);
+
+const host = z.strictObject({ address });
+const haproxy = z.strictObject({
+  kind: z.literal("haproxy").default("haproxy"),
+  address,
+  config: absolute.default("/etc/haproxy/haproxy.cfg"),
+  service: text.regex(/^[A-Za-z0-9@._-]+$/, { error: "expected a systemd unit's name" }).default("haproxy"),
+});
+const byCommand = z.strictObject({ kind: z.literal("command"), set: text, verify: text });
+
+const schema = z.strictObject({
+  ssh: z.strictObject({
+    user: text.default("root"),
+    become: z.boolean().default(false),
+    privateKeyPath: text.optional(),
+    agent: z.boolean().optional(),
+    sshPassphrase: z.string().optional(),
+    knownHosts: text.default("~/.ssh/known_hosts"),
+    port: port.default(22),
+    bastion: z.strictObject({ host: text, user: text, port: port.optional() }).optional(),
+  }),
+  masters: z
+    .record(hostName, host)
+    .refine((masters) => Object.keys(masters).length > 0, { error: "expected at least one master" }),
+  loadBalancers: z.record(hostName, z.union([byCommand, haproxy])).default({}),
+  nodes: z.record(hostName, host).default({}),
+  inventory: z.strictObject({ path: text, host: hostName.optional(), address: address.optional() }),
+  backup: z.strictObject({
+    directory: absolute.default("/backup"),
+    archive: text.default("./backups"),
+    keep: z.int().min(1).default(7),
+    stamp: z.string().max(200).default(""),
+    encrypt: text.optional(),
+  }),
+  acknowledge: z
+    .array(
+      z.string().regex(/^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data):[a-z0-9.-]+)$/, {
+        error:
+          "expected below-three-masters, even-members, host-gone:<name>, evict-bare-pods:<name> or local-data:<name>",
+      }),
+    )
+    .default([]),
+});
+
+/** The whole configuration of a stack, with its defaults. */
+export type Settings = z.infer<typeof schema>;
+/** A haproxy that is edited over SSH. */
+export type HaproxySettings = z.infer<typeof haproxy>;
+
+/** The keys below `openshift-masters:` that are read. */
+export const settingKeys = Object.keys(schema.shape) as readonly (keyof Settings)[];
+
+/**
+ * Checks the stack's configuration.
+ * @param raw value of each key; a missing key is absent or undefined
+ * @throws Refusal with one line for each thing that is wrong
+ */
+export function readSettings(raw: Readonly<Record<string, unknown>>): Settings {
+  const given = Object.fromEntries(
+    Object.entries({ ssh: {}, backup: {}, ...raw }).filter(([, value]) => value !== undefined),
+  );
+  const result = schema.safeParse(given);
+  const wrong = result.success
+    ? [...duplicates(result.data), ...unsupported(result.data)]
+    : result.error.issues.flatMap((issue) => complaint(issue, given));
+  if (wrong.length > 0 || !result.success)
+    throw new Refusal(
+      `refusing the stack's configuration, nothing was touched:\n${wrong.map((line) => `  - ${line}`).join("\n")}`,
+    );
+  return result.data;
+}
+
+type Issue = z.core.$ZodIssue;
+
+function complaint(issue: Issue, given: unknown): string[] {
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    const kind = (valueAt(given, issue.path) as { kind?: unknown } | undefined)?.kind;
+    const branch = issue.errors[kind === "command" ? 0 : issue.errors.length - 1] ?? [];
+    return branch.flatMap((inner) => complaint({ ...inner, path: [...issue.path, ...inner.path] }, given));
+  }
+  const where = ["openshift-masters:" + String(issue.path[0] ?? ""), ...issue.path.slice(1).map(String)].join(".");
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => `${where}${where.endsWith(":") ? "" : "."}${key}: there is no such key`);
+  const seen = issue.path.includes("sshPassphrase") ? "" : `, got ${shown(valueAt(given, issue.path))}`;
+  const inner = issue.code === "invalid_key" ? issue.issues.map((one) => one.message).join(", ") : issue.message;
+  return [`${where}: ${inner}${issue.code === "invalid_key" ? `, got ${shown(issue.path.at(-1))}` : seen}`];
+}
+
+const valueAt = (given: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    given,
+  );
+
+function shown(value: unknown): string {
+  const json = value === undefined ? "nothing" : JSON.stringify(value);
+  return json.length > 80 ? `${json.slice(0, 80)}…` : json;
+}
+
+function duplicates(settings: Settings): string[] {
+  const places = new Map<string, string>();
+  const wrong: string[] = [];
+  for (const group of ["masters", "loadBalancers", "nodes"] as const)
+    for (const [name, entry] of Object.entries(settings[group])) {
+      if (!("address" in entry)) continue;
+      const here = `openshift-masters:${group}.${name}`;
+      for (const taken of [entry.address, `name ${name}`]) {
+        const other = places.get(taken);
+        if (other === undefined) places.set(taken, here);
+        else
+          wrong.push(
+            `${here}: ${taken.startsWith("name ") ? "the name" : `the address ${taken}`} is already that of ${other}; every host needs its own`,
+          );
+      }
+    }
+  return wrong;
+}
+
+/** What the interface names and this version cannot do yet: refused, never half done. */
+function unsupported(settings: Settings): string[] {
+  const commands = Object.entries(settings.loadBalancers).filter(([, entry]) => entry.kind === "command");
+  return [
+    ...commands.map(
+      ([name]) =>
+        `openshift-masters:loadBalancers.${name}: kind: command is not built yet; only haproxy load balancers can be declared`,
+    ),
+    ...(settings.backup.encrypt === undefined
+      ? []
+      : ["openshift-masters:backup.encrypt: encryption of the archive is not built yet; take the key out"]),
+    ...(settings.inventory.host !== undefined && settings.inventory.address === undefined
+      ? ["openshift-masters:inventory.address: the inventory lies on another host, expected its address"]
+      : []),
+  ];
+}

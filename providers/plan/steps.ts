@@ -1,0 +1,95 @@
+/** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
+import type { ClusterFacts, BalancerFacts, FileFacts, Hosts, MasterFacts, NodeFacts, Unreachable } from "./facts.ts";
+import type { HostIdentity } from "./host.ts";
+import type { Settings } from "./settings.ts";
+
+/** Everything that was seen, of one moment. */
+export interface World {
+  readonly masters: Readonly<Record<string, MasterFacts | Unreachable>>;
+  readonly balancers: Readonly<Record<string, BalancerFacts | Unreachable>>;
+  readonly nodes: Readonly<Record<string, NodeFacts | Unreachable>>;
+  readonly inventory: FileFacts | Unreachable;
+  readonly cluster: ClusterFacts | Unreachable;
+}
+
+/** What is wanted: these masters stay, those leave (or have left). */
+export interface Change {
+  readonly survivors: Hosts;
+  readonly leaving: Hosts;
+  readonly settings: Settings;
+}
+
+interface Shown {
+  /** Where it acts; `this machine` for local files. */
+  readonly host: string;
+  /** One sentence for people, without the host. */
+  readonly title: string;
+  /** What will be run, as far as it is known beforehand. */
+  readonly commands?: readonly string[];
+}
+
+/** A file to be replaced as a whole; the text is secret until it is masked. */
+export interface Edit {
+  readonly before: FileFacts;
+  readonly after: string;
+}
+
+/** One server line of a load balancer. */
+export interface Server {
+  readonly section: string;
+  readonly server: string;
+}
+
+export type Step = Shown &
+  (
+    | { readonly do: "backup"; readonly what: "master" | "etcd-config" }
+    | {
+        readonly do: "snapshot";
+        readonly v2: boolean;
+        readonly revision: string;
+        readonly endpoint: string;
+        readonly via: "host" | "master-exec";
+      }
+    | { readonly do: "edit"; readonly edit: Edit }
+    | {
+        readonly do: "balance";
+        readonly service: string;
+        readonly socket: string;
+        readonly reload: boolean;
+        readonly edit?: Edit;
+        readonly drain: readonly Server[];
+        readonly up: readonly Server[];
+      }
+    | { readonly do: "cordon" | "drain"; readonly node: string; readonly flags: readonly string[] }
+    | {
+        readonly do: "disable-manifest";
+        readonly manifest: string;
+        readonly port: number;
+        readonly node: string;
+        readonly lease: boolean;
+      }
+    | { readonly do: "move-leader"; readonly member: string; readonly to: string }
+    | { readonly do: "remove-member"; readonly member: string; readonly peer: string }
+    | { readonly do: "put-back"; readonly node: HostIdentity; readonly balancer: string }
+    | {
+        readonly do: "restart-master";
+        readonly node: HostIdentity;
+        readonly components: readonly ("api" | "controllers")[];
+        readonly balancers: readonly string[];
+      }
+    | { readonly do: "restart-flannel" }
+    | { readonly do: "await-endpoints"; readonly addresses: readonly string[] }
+    | { readonly do: "stop-node-service"; readonly unit: string }
+    | { readonly do: "delete-node"; readonly node: string }
+    | { readonly do: "edit-inventory"; readonly edit: Edit; readonly local: boolean }
+  );
+
+/** A host as the editors see it. */
+export const identityOf = (name: string, hosts: Hosts): HostIdentity => ({ name, addresses: [hosts[name] ?? name] });
+
+/** `pairs` with both sides typed. */
+export const entries = <T>(record: Readonly<Record<string, T>>): [string, T][] => Object.entries(record);
+
+/** Leaving hosts that an acknowledged risk says are gone: their own steps are skipped. */
+export const isGone = (name: string, change: Change): boolean =>
+  change.settings.acknowledge.includes(`host-gone:${name}`);

@@ -1,0 +1,172 @@
+/** haproxy: edit, check, reload, prove; everything back if it is not proved. */
+import { balancerFacts, isReachable, type BalancerFacts } from "../../plan/facts.ts";
+import { serversOf } from "../../plan/haproxy.ts";
+import type { HostIdentity } from "../../plan/host.ts";
+import { backendOf, disabledEdit } from "../../plan/plans.ts";
+import { askSocket, balancerProbe } from "../../plan/probe.ts";
+import { quote, sh } from "../../plan/quote.ts";
+import { isAddressOf } from "../../plan/same-host.ts";
+import type { Edit, Server, Step } from "../../plan/steps.ts";
+import type { RemoteHost } from "../remote-host.ts";
+import { type Context, hostOf, keepName, pause, until } from "./context.ts";
+import { editRemote } from "./edit.ts";
+
+type Balance = Extract<Step, { do: "balance" }>;
+
+/** Seconds in which a load balancer must prove itself after a reload. */
+const proof = 30;
+/** Seconds that short requests are given to end before a drained server goes. */
+const drainTime = 5;
+
+const settingsOf = (context: Context, name: string) => {
+  const entry = context.change.settings.loadBalancers[name];
+  if (entry?.kind !== "haproxy") throw new Error(`${name} is no haproxy load balancer`);
+  return entry;
+};
+
+export async function lookAt(context: Context, name: string): Promise<BalancerFacts> {
+  const entry = settingsOf(context, name);
+  const { stdout } = await hostOf(context, name).run(balancerProbe(entry), {
+    what: `looking at ${name}`,
+    deadline: 60,
+    limit: 2 ** 24,
+    ok: "any",
+  });
+  const facts = balancerFacts(stdout, entry.config);
+  if (!isReachable(facts)) throw new Error(`${name} did not answer`);
+  return facts;
+}
+
+/** Drops servers: drains them where that is possible, then edits, reloads and proves, or puts the old file back. */
+export async function balance(context: Context, step: Balance): Promise<void> {
+  const host = hostOf(context, step.host);
+  for (const server of step.drain) await setState(host, step.socket, server, "drain");
+  if (step.drain.length > 0) await sessionsEnd(context, step.host, step.drain, drainTime);
+  await editReloadProve(context, step.host, step.edit, step.up);
+}
+
+async function editReloadProve(
+  context: Context,
+  name: string,
+  edit: Edit | undefined,
+  up: readonly Server[],
+): Promise<void> {
+  const host = hostOf(context, name);
+  const { config } = settingsOf(context, name);
+  if (edit !== undefined) await editRemote(context, host, edit, (temporary) => sh`haproxy -c -f ${temporary} 2>&1`);
+  try {
+    await reload(context, name);
+    await prove(context, name, up);
+  } catch (error) {
+    if (edit === undefined) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    context.say(`not proved (${why}); putting the old ${config} back`);
+    const now = (await lookAt(context, name)).config;
+    if (now?.text === edit.after) await editRemote(context, host, { before: now, after: edit.before.text });
+    await reload(context, name);
+    await prove(context, name, []);
+    throw new Error(
+      `${name}: the edit of ${config} was taken back, and the old file is proved again: ${why} (the old file was kept as ${keepName(context, config)})`,
+      { cause: error },
+    );
+  }
+}
+
+async function reload(context: Context, name: string): Promise<void> {
+  const { service } = settingsOf(context, name);
+  const unit = `${service}.service`;
+  const script = sh`if [ "$(systemctl show -p CanReload ${unit})" = CanReload=yes ]; then systemctl reload ${unit}; else systemctl restart ${unit}; fi 2>&1`;
+  await hostOf(context, name).run(script, { what: `reloading ${service}`, deadline: 60 });
+}
+
+/** The process is alive, the servers wanted are UP (where the statistics can be read), and the API answers through it. */
+async function prove(context: Context, name: string, up: readonly Server[]): Promise<void> {
+  await until(context, `${name}: proving the pools`, proof, async () => {
+    const facts = await lookAt(context, name);
+    const rows = facts.stats;
+    const missing =
+      rows === undefined
+        ? []
+        : up.filter(
+            (one) =>
+              !rows.some(
+                (row) =>
+                  row.backend === backendOf(one.section) &&
+                  row.server === one.server &&
+                  /^(UP|no check)/.test(row.status),
+              ),
+          );
+    if (!facts.active) return { seen: "the service is not running" };
+    if (missing.length > 0)
+      return { seen: `not UP: ${missing.map((one) => `${backendOf(one.section)}/${one.server}`).join(", ")}` };
+    return facts.through.ready ? { done: true } : { seen: `the API through it: ${facts.through.seen}` };
+  });
+}
+
+async function setState(
+  host: RemoteHost,
+  socket: string,
+  server: Server,
+  state: "drain" | "maint" | "ready",
+): Promise<void> {
+  const command = `set server ${backendOf(server.section)}/${server.server} state ${state}`;
+  const { stdout } = await host.run(`${askSocket}\nask ${quote(socket)} ${quote(command)}`, {
+    what: `setting ${server.server} to ${state}`,
+    deadline: 20,
+  });
+  if (stdout.trim() !== "")
+    throw new Error(`${host.name}: haproxy refused \`${command}\`: ${stdout.trim().slice(0, 200)}`);
+}
+
+/** Waits for the sessions of drained servers, bounded: a watch never ends by itself, the API ends it. */
+async function sessionsEnd(context: Context, name: string, servers: readonly Server[], seconds: number): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const { stats = [] } = await lookAt(context, name);
+    const left = stats
+      .filter((row) => servers.some((one) => row.backend === backendOf(one.section) && row.server === one.server))
+      .reduce((sum, row) => sum + row.sessions, 0);
+    if (left === 0) return;
+    if (Date.now() > end)
+      return context.say(
+        `${name}: ${left} long-lived connections are left on the drained server; the API ends them itself`,
+      );
+    await pause(1);
+  }
+}
+
+/** The host's own server lines, as the file has them now. */
+const ownServers = (facts: BalancerFacts, node: HostIdentity) =>
+  serversOf(facts.config?.text ?? "").filter(
+    (one) =>
+      one.server === node.name || isAddressOf(node, one.address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")),
+  );
+const isAdmin = (facts: BalancerFacts): boolean =>
+  /^\s*stats\s+socket\s+.*\blevel\s+admin\b/m.test(facts.config?.text ?? "") && facts.stats !== undefined;
+
+/** A master goes out of service in one load balancer, by the runtime socket where it is admin-level, else by `disabled` and a reload. */
+export async function takeOut(context: Context, balancer: string, node: HostIdentity): Promise<void> {
+  const facts = await lookAt(context, balancer);
+  const own = ownServers(facts, node);
+  if (facts.config === undefined || own.length === 0) return;
+  if (isAdmin(facts)) {
+    for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "drain");
+    await sessionsEnd(context, balancer, own, drainTime);
+    for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "maint");
+    return;
+  }
+  const edit = disabledEdit(balancer, facts.config, node, true);
+  if (edit !== undefined) await editReloadProve(context, balancer, edit, []);
+}
+
+/** A master comes back into service in one load balancer, proved UP. */
+export async function putBack(context: Context, balancer: string, node: HostIdentity): Promise<void> {
+  const facts = await lookAt(context, balancer);
+  const own = ownServers(facts, node);
+  if (facts.config === undefined || own.length === 0) return;
+  const edit = disabledEdit(balancer, facts.config, node, false);
+  if (isAdmin(facts))
+    for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "ready");
+  if (edit !== undefined) await editReloadProve(context, balancer, edit, own);
+  else await prove(context, balancer, own);
+}

@@ -1,0 +1,131 @@
+/** A host through its connection: its commands, and what counts as their failure. */
+import { performance } from "node:perf_hooks";
+import { begin, type Begun, type HostContext } from "./begin.ts";
+import { collect, firstLine, tail, watched, type Collected, type Stall } from "./collect.ts";
+import { commandLine, sudoRefusal } from "./command.ts";
+import { deferred } from "./deferred.ts";
+import type { RemoteError } from "./errors.ts";
+import { stop } from "./exec.ts";
+import type { BytesResult, Held, HoldOptions, RemoteHost, Result, RunOptions, StreamOptions } from "./remote-host.ts";
+import type { Target } from "./settings.ts";
+
+const defaultLimit = 4 * 1024 * 1024;
+
+export class Host implements RemoteHost {
+  readonly name: string;
+  readonly address: string;
+  readonly #context: HostContext;
+
+  constructor(target: Target, context: HostContext) {
+    this.name = target.name;
+    this.address = target.address;
+    this.#context = context;
+  }
+
+  async run(script: string, o: RunOptions): Promise<Result> {
+    const result = await this.runBytes(script, o);
+    return { ...result, stdout: result.stdout.toString("utf8") };
+  }
+
+  async runBytes(script: string, o: RunOptions): Promise<BytesResult> {
+    const begun = await this.#begin(script, o, { deadline: o.deadline, stdin: o.stdin !== undefined });
+    const limit = o.limit ?? defaultLimit;
+    const left = begun.since + o.deadline * 1000 - performance.now();
+    const got = await collect(begun.running, { stdin: o.stdin, deadline: left, limit });
+    const took = performance.now() - begun.since;
+    const output = said(got);
+    if (got.cut === "limit")
+      throw begun.fail({ outcome: "unknown", seen: `more than ${limit} bytes of output, so it was ended`, output });
+    // The host's own `timeout` may have been a little faster than our timer.
+    if (got.cut === "deadline" || (got.code !== 0 && !got.lost && took >= o.deadline * 1000))
+      throw begun.fail({ outcome: "unknown", seen: `not finished within ${o.deadline} s, so it was ended`, output });
+    const stderr = got.stderr.toString("utf8");
+    if (got.code === null || this.#stoppedBySudo(got.code, stderr) || !accepted(got.code, o.ok))
+      throw begun.failEnded(got, output);
+    return { code: got.code, stdout: got.stdout, stderr, took };
+  }
+
+  async stream(script: string, o: StreamOptions): ReturnType<RemoteHost["stream"]> {
+    const begun = await this.#begin(script, o, { deadline: o.deadline, stdin: false });
+    const seen: Record<Stall, string> = {
+      deadline: `not finished within ${o.deadline} s, so it was ended`,
+      idle: `no byte for ${o.idle} s, so it was ended`,
+      reader: "nobody read on, so it was ended",
+    };
+    const stalled = deferred<never>();
+    const limits = { deadline: o.deadline * 1000, idle: o.idle * 1000 };
+    const { stdout, stderr } = watched(begun.running, limits, (why) =>
+      stalled.reject(begun.fail({ outcome: "unknown", seen: seen[why], output: stderr() })),
+    );
+    const finished = begun.running.ended.then((end) => {
+      if (end.code === null || this.#stoppedBySudo(end.code, stderr())) throw begun.failEnded(end, stderr());
+      return { code: end.code, stderr: stderr() };
+    });
+    const done = Promise.race([finished, stalled.promise]);
+    done.then(
+      () => stdout.end(),
+      (error: unknown) => stdout.destroy(error instanceof Error ? error : new Error(String(error))),
+    );
+    return { stdout, done };
+  }
+
+  async hold(script: string, o: HoldOptions): Promise<Held> {
+    const begun = await this.#begin(script, o, { stdin: true });
+    const { channel, ended } = begun.running;
+    const stderr = tail(channel.stderr);
+    const late = deferred<"late">();
+    const timer = setTimeout(() => late.resolve("late"), o.deadline * 1000);
+    const line = await Promise.race([firstLine(channel), late.promise, ended.then((end) => ({ end }))]);
+    clearTimeout(timer);
+    if (typeof line === "object" && "end" in line) throw begun.failEnded(line.end, stderr());
+    if (line === "late" || line === undefined) {
+      void stop(begun.running);
+      channel.end();
+      const seen =
+        line === "late" ? `no answer within ${o.deadline} s, so it was ended` : "64 KiB without an end of line";
+      throw begun.fail({ outcome: "unknown", seen, output: stderr() });
+    }
+    return { line: line.text, ...letGo(begun, stderr) };
+  }
+
+  #begin(
+    script: string,
+    o: { what: string; deadline: number; secrets?: readonly string[] },
+    w: { deadline?: number; stdin: boolean },
+  ): Promise<Begun> {
+    const line = commandLine(script, { become: this.#context.settings.become, ...w });
+    return begin(this.#context, { what: o.what, script, line, deadline: o.deadline, secrets: o.secrets });
+  }
+
+  #stoppedBySudo(code: number, stderr: string): boolean {
+    const { become, user } = this.#context.settings;
+    return become && code !== 0 && sudoRefusal(stderr, user) !== undefined;
+  }
+}
+
+function accepted(code: number, ok: RunOptions["ok"]): boolean {
+  return ok === "any" || (ok ?? [0]).includes(code);
+}
+
+/** What a failed command said: stderr, or the end of stdout when it kept silent there. */
+function said(got: Collected): string {
+  const stderr = got.stderr.toString("utf8");
+  return stderr.trim() === "" ? got.stdout.toString("utf8", Math.max(0, got.stdout.length - 65_536)) : stderr;
+}
+
+function letGo(begun: Begun, stderr: () => string): Pick<Held, "lost" | "release"> {
+  const { channel, ended } = begun.running;
+  let released = false;
+  const lost = deferred<RemoteError>();
+  void ended.then((end) => {
+    if (!released) lost.resolve(begun.failEnded(end, stderr()));
+  });
+  const release = () => {
+    if (released) return;
+    released = true;
+    channel.end();
+    const hurry = setTimeout(() => channel.close(), 1000);
+    void ended.then(() => clearTimeout(hurry));
+  };
+  return { lost: lost.promise, release };
+}

@@ -1,0 +1,68 @@
+/** One SSH connection, and who may use it. */
+import type { Client } from "ssh2";
+
+/** sshd allows 10 sessions a connection (MaxSessions); two are left for luck. */
+const mostChannels = 8;
+
+/** A connection that is logged in, shared by several commands at a time. */
+export class Line {
+  readonly client: Client;
+  /** Why the connection is gone; undefined = as far as we know it is there. */
+  lost: Error | undefined;
+  #limit = mostChannels;
+  #busy = 0;
+  readonly #queue: (() => void)[] = [];
+  readonly #mourners = new Set<(cause: Error) => void>();
+
+  constructor(client: Client) {
+    this.client = client;
+    let cause: Error | undefined;
+    client.on("error", (error: Error) => (cause ??= error));
+    client.once("close", () => {
+      this.lost = cause ?? new Error("the other side closed the connection");
+      for (const mourn of [...this.#mourners]) mourn(this.lost);
+      this.#mourners.clear();
+      for (const next of this.#queue.splice(0)) next();
+    });
+  }
+
+  /** Waits for a free channel. On return the line may be lost: look. */
+  async enter(): Promise<void> {
+    while (this.#busy >= this.#limit && this.lost === undefined) await new Promise<void>((go) => this.#queue.push(go));
+    this.#busy += 1;
+  }
+
+  leave(): void {
+    this.#busy -= 1;
+    this.#queue.shift()?.();
+  }
+
+  /** This sshd allows fewer sessions than we thought. Says whether waiting for another command to end can help. */
+  narrow(): boolean {
+    this.#limit = Math.max(1, this.#busy - 1);
+    return this.#busy > 1;
+  }
+
+  /** Calls back once when the connection is lost (at once if it is already); the result takes the wish back. */
+  onLost(mourn: (cause: Error) => void): () => void {
+    if (this.lost !== undefined) mourn(this.lost);
+    else this.#mourners.add(mourn);
+    return () => this.#mourners.delete(mourn);
+  }
+
+  /** Ends the connection, politely for up to 2 s. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.lost !== undefined) {
+        resolve();
+        return;
+      }
+      const hurry = setTimeout(() => this.client.destroy(), 2000);
+      this.onLost(() => {
+        clearTimeout(hurry);
+        resolve();
+      });
+      this.client.end();
+    });
+  }
+}

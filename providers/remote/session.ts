@@ -1,0 +1,241 @@
+/** What all resources of a run share: the configuration, the connections, what was seen of the hosts, and the lock. */
+import { randomBytes } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { createHash } from "node:crypto";
+import {
+  type BalancerFacts,
+  type ClusterFacts,
+  type FileFacts,
+  type Hosts,
+  type MasterFacts,
+  type NodeFacts,
+  type Unreachable,
+  balancerFacts,
+  clusterFacts,
+  inventoryFacts,
+  isReachable,
+  masterFacts,
+  nodeFacts,
+} from "../plan/facts.ts";
+import { balancerProbe, clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
+import {
+  planBalancer,
+  planEndpoints,
+  planFlannel,
+  planInventory,
+  planMasterConfig,
+  planMembership,
+  planNodeRemoval,
+} from "../plan/plans.ts";
+import type { Settings } from "../plan/settings.ts";
+import type { Change, World } from "../plan/steps.ts";
+import { requireEngine } from "./engine.ts";
+import { lockAll } from "./lock.ts";
+import type { Held, RemoteHost } from "./remote-host.ts";
+import { Connections } from "./ssh.ts";
+import { expandHome } from "./settings.ts";
+
+/** Seconds that what was seen is still taken for true, as long as this process changed nothing. */
+const freshness = 20;
+
+export class Session {
+  readonly settings: Settings;
+  readonly connections: Connections;
+  /** Names this run in file names, locks and messages. */
+  readonly run =
+    `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${randomBytes(3).toString("hex")}`.toLowerCase();
+  readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
+  readonly #seen = new Map<string, { at: number; world: Promise<World> }>();
+  #held: Promise<Held[]> | undefined;
+  #lost: Error | undefined;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.connections = new Connections(settings.ssh as ConstructorParameters<typeof Connections>[0]);
+  }
+
+  /** A host of the configuration, or one that leaves, by name and address. */
+  host(name: string, address: string): RemoteHost {
+    return this.connections.host({ name, address });
+  }
+
+  /** Forgets what was seen: something is about to change, or has. */
+  forget(): void {
+    this.#seen.clear();
+  }
+
+  /**
+   * Looks at every host the change is about. Never throws for a host: one that cannot be asked is `unreachable`.
+   * @param retired leaving hosts of earlier changes: visited only while something of them is left, so that a machine that was
+   *   switched off long ago costs nobody a time-out; otherwise they are taken out of the change
+   */
+  async look(change: Change, retired: ReadonlySet<string> = new Set()): Promise<{ world: World; change: Change }> {
+    const key = JSON.stringify([change.survivors, change.leaving, [...retired]]);
+    const known = this.#seen.get(key);
+    const world =
+      known !== undefined && Date.now() - known.at < freshness * 1000 ? known.world : this.#observe(change, retired);
+    if (world !== known?.world) this.#seen.set(key, { at: Date.now(), world });
+    const seen = await world;
+    const leaving = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => name in seen.masters));
+    return { world: seen, change: { ...change, leaving } };
+  }
+
+  async #observe(change: Change, retired: ReadonlySet<string>): Promise<World> {
+    const now = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => !retired.has(name)));
+    const [masters, balancers, nodes, inventory, cluster] = await Promise.all([
+      this.#masters({ ...change.survivors, ...now }),
+      this.#balancers(),
+      this.#nodes(),
+      this.#inventory(),
+      this.#cluster(change),
+    ]);
+    const world: World = { masters, balancers, nodes, inventory, cluster };
+    const left = Object.fromEntries(
+      Object.entries(change.leaving).filter(
+        ([name, address]) => retired.has(name) && isLeft(world, { ...change, leaving: { [name]: address } }),
+      ),
+    );
+    return Object.keys(left).length === 0
+      ? world
+      : { ...world, masters: { ...masters, ...(await this.#masters(left)) } };
+  }
+
+  async #probe<T>(
+    name: string,
+    address: string,
+    script: string,
+    read: (stdout: string) => T,
+  ): Promise<T | Unreachable> {
+    try {
+      const { stdout } = await this.host(name, address).run(script, {
+        what: `looking at ${name}`,
+        deadline: 60,
+        limit: 8 * largestFile,
+        ok: "any",
+      });
+      return read(stdout);
+    } catch (error) {
+      return { unreachable: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #all<T>(hosts: Hosts, ask: (name: string, address: string) => Promise<T>): Promise<Record<string, T>> {
+    return Object.fromEntries(
+      await Promise.all(
+        Object.entries(hosts).map(async ([name, address]) => [name, await ask(name, address)] as const),
+      ),
+    );
+  }
+
+  #masters(hosts: Hosts): Promise<Record<string, MasterFacts | Unreachable>> {
+    return this.#all(hosts, (name, address) =>
+      this.#probe(
+        name,
+        address,
+        masterProbe({ address, backupDirectory: this.settings.backup.directory }),
+        masterFacts,
+      ),
+    );
+  }
+
+  #balancers(): Promise<Record<string, BalancerFacts | Unreachable>> {
+    const haproxies = Object.entries(this.settings.loadBalancers).flatMap(([name, entry]) =>
+      entry.kind === "haproxy" ? [[name, entry] as const] : [],
+    );
+    return this.#all(Object.fromEntries(haproxies.map(([name, entry]) => [name, entry.address])), (name, address) => {
+      const entry = haproxies.find(([one]) => one === name)?.[1] ?? { config: "", service: "" };
+      return this.#probe(name, address, balancerProbe(entry), (stdout) => balancerFacts(stdout, entry.config));
+    });
+  }
+
+  #nodes(): Promise<Record<string, NodeFacts | Unreachable>> {
+    return this.#all(
+      Object.fromEntries(Object.entries(this.settings.nodes).map(([name, node]) => [name, node.address])),
+      (name, address) => this.#probe(name, address, nodeProbe(), nodeFacts),
+    );
+  }
+
+  async #inventory(): Promise<FileFacts | Unreachable> {
+    const { path, host, address } = this.settings.inventory;
+    if (host === undefined) return localFile(path);
+    const file = await this.#probe(host, address ?? host, inventoryProbe(path), (stdout) =>
+      inventoryFacts(stdout, path),
+    );
+    return file ?? { unreachable: `${path} on ${host} is not there, not readable or larger than 4 MiB` };
+  }
+
+  /** Asked on the first survivor that can answer. */
+  async #cluster(change: Change): Promise<ClusterFacts | Unreachable> {
+    let last: ClusterFacts | Unreachable = { unreachable: "no master to ask" };
+    for (const [name, address] of Object.entries(change.survivors)) {
+      last = await this.#probe(name, address, clusterProbe(Object.keys(change.leaving)), clusterFacts);
+      if (isReachable(last) && last.unknown.length === 0) return last;
+    }
+    return last;
+  }
+
+  /** Must come before every change on a host: pulumi is alive, and nobody else works on this cluster. */
+  async permit(survivors: Hosts): Promise<void> {
+    await requireEngine();
+    this.#held ??= lockAll(
+      Object.entries(survivors).map(([name, address]) => this.host(name, address)),
+      this.run,
+    ).then((held) => {
+      for (const one of held) void one.lost.then((error) => (this.#lost = error));
+      return held;
+    });
+    try {
+      await this.#held;
+    } catch (error) {
+      this.#held = undefined;
+      throw error;
+    }
+    if (this.#lost !== undefined)
+      throw new Error(`the lock on the masters was lost, nothing more is done: ${this.#lost.message}`);
+    this.forget();
+  }
+
+  /** Lets the lock go and hangs up; a lost lock is taken anew by the next change. */
+  async close(): Promise<void> {
+    for (const one of (await this.#held?.catch(() => [])) ?? []) one.release();
+    this.#held = undefined;
+    await this.connections.close();
+  }
+}
+
+/** Does anything in the cluster still name the leaving host? Asked without visiting the host itself. */
+function isLeft(world: World, change: Change): boolean {
+  const planners = [
+    ...Object.keys(change.settings.loadBalancers).map(planBalancer),
+    planMembership,
+    planMasterConfig,
+    planFlannel,
+    planEndpoints,
+    planNodeRemoval,
+    planInventory,
+  ];
+  return planners.some((plan) => {
+    try {
+      return plan(world, change).length > 0;
+    } catch {
+      return true;
+    }
+  });
+}
+
+function localFile(path: string): FileFacts | Unreachable {
+  const full = resolve(expandHome(path));
+  try {
+    if (statSync(full).size > largestFile) return { unreachable: `${full} is larger than 4 MiB` };
+    const bytes = readFileSync(full);
+    const utf8 = bytes.toString("utf8");
+    return {
+      path: full,
+      text: Buffer.from(utf8, "utf8").equals(bytes) ? utf8 : bytes.toString("latin1"),
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+    };
+  } catch (error) {
+    return { unreachable: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The hosts, through SSH: one connection each, opened when first needed, shared by everyone, opened anew after it was lost.
+ * Host keys are always verified, the agent is never forwarded, every command has a deadline on both sides.
+ */
+import { Host } from "./host.ts";
+import { loadIdentity, type Identity } from "./identity.ts";
+import { NoConnection, openLine, tunnel, type Endpoint } from "./connect.ts";
+import type { Line } from "./line.ts";
+import type { RemoteHost } from "./remote-host.ts";
+import type { SshSettings, Target } from "./settings.ts";
+
+export type { SshSettings, Target } from "./settings.ts";
+export type { BytesResult, Held, HoldOptions, RemoteHost, Result, RunOptions, StreamOptions } from "./remote-host.ts";
+
+/** All connections of a process. */
+export class Connections {
+  /** Logged-in connections (the bastion's included) and commands sent, so far. */
+  readonly stats = { connections: 0, commands: 0 };
+  readonly #settings: SshSettings;
+  readonly #hosts = new Map<string, RemoteHost>();
+  /** The connection of each place, or its being opened; a failed or lost one is taken out. */
+  readonly #lines = new Map<string, Promise<Line>>();
+  #identity: Promise<Identity> | undefined;
+  #closed = false;
+
+  constructor(settings: SshSettings) {
+    this.#settings = settings;
+  }
+
+  /** The host of that name and address; nothing is connected yet. */
+  host(target: Target): RemoteHost {
+    const key = `${target.name} ${target.address}`;
+    const known = this.#hosts.get(key);
+    if (known) return known;
+    const host = new Host(target, {
+      name: target.name,
+      open: () => this.#line(key, () => this.#reach(target)),
+      settings: this.#settings,
+      sent: () => (this.stats.commands += 1),
+    });
+    this.#hosts.set(key, host);
+    return host;
+  }
+
+  /** Ends every connection (within 2 s each) and opens no more; what is running then ends as lost. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const lines = [...this.#lines.entries()].filter(([key]) => key !== bastionKey).map(([, line]) => line);
+    await Promise.all(lines.map(hangUp));
+    // Last: the others run through it.
+    await hangUp(this.#lines.get(bastionKey));
+  }
+
+  #line(key: string, open: () => Promise<Endpoint>): Promise<Line> {
+    if (this.#closed) return Promise.reject(new NoConnection("the connections were closed"));
+    const there = this.#lines.get(key);
+    if (there) return there;
+    const line = open()
+      .then(openLine)
+      .then((opened) => {
+        this.stats.connections += 1;
+        return opened;
+      });
+    const forget = () => {
+      if (this.#lines.get(key) === line) this.#lines.delete(key);
+    };
+    line.then((opened) => opened.onLost(forget), forget);
+    this.#lines.set(key, line);
+    return line;
+  }
+
+  async #reach(target: Target): Promise<Endpoint> {
+    const { user, port, bastion } = this.#settings;
+    const direct = {
+      ...(await this.#common()),
+      user,
+      names: [target.name, target.address],
+      address: target.address,
+      port,
+    };
+    if (!bastion) return direct;
+    const line = await this.#line(bastionKey, () => this.#reachBastion(bastion)).catch((error: unknown) => {
+      if (!(error instanceof NoConnection)) throw error;
+      throw new NoConnection(`bastion: ${error.message}`, error.remedy, error);
+    });
+    return { ...direct, sock: await tunnel(line, target.address, port) };
+  }
+
+  async #reachBastion(b: NonNullable<SshSettings["bastion"]>): Promise<Endpoint> {
+    return { ...(await this.#common()), user: b.user, names: [b.host], address: b.host, port: b.port ?? 22 };
+  }
+
+  async #common(): Promise<{ knownHosts: string; identity: Identity }> {
+    this.#identity ??= loadIdentity(this.#settings);
+    return { knownHosts: this.#settings.knownHosts, identity: await this.#identity };
+  }
+}
+
+/** No host name can hold a blank, so no host's key is this. */
+const bastionKey = " bastion";
+
+async function hangUp(line: Promise<Line> | undefined): Promise<void> {
+  const opened = await line?.catch(() => undefined);
+  await opened?.close();
+}

@@ -236,7 +236,8 @@ function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined
     return { etcd: undefined, seen: "neither etcdctl nor master-exec is there" };
   const [list, status, health] = [parts.get("members"), parts.get("status"), parts.get("health")];
   // master-exec exits 0 without a pod: what counts is that the output is the one expected
-  if (list?.state !== 0 || !text(list).includes(", ")) return { etcd: undefined, seen: brief(list) };
+  if (list === undefined) return { etcd: undefined, seen: "nothing listens on port 2379" };
+  if (list.state !== 0 || !text(list).includes(", ")) return { etcd: undefined, seen: brief(list) };
   try {
     const own = parseHealth(text(health));
     return {

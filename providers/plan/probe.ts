@@ -88,7 +88,8 @@ ready() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{h
 part ready ready
 ${etcdShell(o.address)}
 part via echo $via
-if [ $via != none ]; then
+listens() { ! command -v ss >/dev/null 2>&1 || ss -ltnH "sport = :$1" 2>/dev/null | grep -q .; }
+if [ $via != none ] && listens 2379; then
 checked members e3 member list
 checked status e3 endpoint status -w json
 checked health e3 endpoint health

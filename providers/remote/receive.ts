@@ -79,11 +79,15 @@ async function copy(host: RemoteHost, d: Delivery, part: string): Promise<void> 
   const o = { what, deadline: Math.max(600, Math.ceil(d.bytes / 1e6)), idle: 60 };
   const { stdout, done } = await host.stream(sh`cat -- ${d.path}`, o);
   const written = pipeline(stdout, meter, createWriteStream(part, { flags: "wx", mode: 0o600, flush: true }));
-  const [, { code, stderr }] = await Promise.all([written, done]).catch((error: unknown) => {
-    if (error instanceof RemoteError) throw error;
-    const said = error instanceof Error ? error.message : String(error);
-    throw fail(said, "see that this machine can write there, and has room", error);
-  });
+  // The writer's reason first: when it gives up, the host's end of it is only that nobody reads on.
+  const [writing, ending] = await Promise.allSettled([written, done]);
+  if (writing.status === "rejected") {
+    if (writing.reason instanceof RemoteError) throw writing.reason;
+    const said = writing.reason instanceof Error ? writing.reason.message : String(writing.reason);
+    throw fail(said, "see that this machine can write there, and has room", writing.reason);
+  }
+  if (ending.status === "rejected") throw ending.reason;
+  const { code, stderr } = ending.value;
   if (code !== 0)
     throw new RemoteError({
       host: host.name,

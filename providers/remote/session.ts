@@ -44,7 +44,7 @@ export class Session {
   readonly connections: Connections;
   /** Names this run in file names, locks and messages. */
   readonly run =
-    `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${randomBytes(3).toString("hex")}`.toLowerCase();
+    `${new Date().toISOString().slice(11, 19).replaceAll(":", "")}-${randomBytes(3).toString("hex")}`;
   readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
   readonly #seen = new Map<string, { at: number; world: Promise<World> }>();
   #held: Promise<Held[]> | undefined;

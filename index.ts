@@ -2,12 +2,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ControlPlane } from "./components/control-plane.ts";
 import { Refusal } from "./providers/plan/refusal.ts";
-import { type Settings, readSettings, settingKeys } from "./providers/plan/settings.ts";
+import { type Settings, settingsFrom } from "./providers/plan/settings.ts";
 
 function settings(): Settings {
   const config = new pulumi.Config();
   try {
-    return readSettings(Object.fromEntries(settingKeys.map((key) => [key, config.getObject(key)])));
+    return settingsFrom((key) => config.get(key));
   } catch (error) {
     if (error instanceof Refusal) throw new pulumi.RunError(error.message);
     throw error;

@@ -1,8 +1,8 @@
 /** What the lab is made of, built once a machine: packages, Kubernetes from its Go modules, the hosts' file system, the pod image, the keys. */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
+import { goBuild } from "../tools/go-build.ts";
 import { Failed, needs, run } from "../tools/needs.ts";
 import { step } from "../tools/say.ts";
 import { built, everyHost, kubernetes } from "./cluster.ts";
@@ -77,38 +77,14 @@ async function packages(): Promise<void> {
 }
 
 /** Upstream v1.24.17 with its staging modules, by the go.mod and go.sum in `modules/`: the versions that were proved to build. */
-async function kubernetesBinaries(): Promise<void> {
-  const missing = components.filter((name) => !existsSync(join(built.kubernetes, name)));
-  if (missing.length === 0) return;
-  needs({ go: "1.25", diskGiB: 8 });
-  mkdirSync(built.kubernetes, { recursive: true });
-  const source = mkdtempSync(join(tmpdir(), "openshift-masters-kubernetes-"));
-  cpSync(join(here, "modules", "kubernetes"), source, { recursive: true });
-  const version =
-    `-X k8s.io/component-base/version.gitVersion=v${kubernetes} -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=24 ` +
-    `-X k8s.io/client-go/pkg/version.gitVersion=v${kubernetes} -X k8s.io/client-go/pkg/version.gitMajor=1 -X k8s.io/client-go/pkg/version.gitMinor=24`;
-  const env = { CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOFLAGS: "-buildvcs=false -mod=mod" };
-  for (const name of missing) {
-    const part = join(built.kubernetes, `.${name}.part`);
-    await step(`building ${name} ${kubernetes} (the first takes up to 8 minutes, the others about 1)`, () =>
-      run(
-        "nice",
-        [
-          "go",
-          "build",
-          "-p",
-          "2",
-          "-trimpath",
-          "-ldflags",
-          `-s -w ${version}`,
-          "-o",
-          part,
-          `k8s.io/kubernetes/cmd/${name}`,
-        ],
-        { cwd: source, env, log: join(built.kubernetes, "build.log") },
-      ),
-    );
-    renameSync(part, join(built.kubernetes, name));
-  }
-  rmSync(source, { recursive: true, force: true });
+function kubernetesBinaries(): Promise<string> {
+  const stamp = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((path) =>
+    [`gitVersion=v${kubernetes}`, "gitMajor=1", "gitMinor=24"].map((value) => `-X ${path}.${value}`),
+  );
+  return goBuild({
+    modules: join(here, "modules", "kubernetes"),
+    into: basename(built.kubernetes),
+    programs: components.map((name) => ({ name, package: `k8s.io/kubernetes/cmd/${name}`, ldflags: stamp.join(" ") })),
+    diskGiB: 8,
+  });
 }

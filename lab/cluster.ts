@@ -15,8 +15,9 @@ const others = { "lb-0": "192.168.55.5", "lb-1": "192.168.55.6", "node-0": "192.
 export type Cast = Readonly<Record<string, string>>;
 
 export function cast(masters: number): Cast {
-  const chosen = masterAddresses.slice(0, masters).map((last, n) => [`master-${n}`, `192.168.55.${last}`]);
-  return { ...others, ...Object.fromEntries(chosen) };
+  const chosen: Record<string, string> = {};
+  for (const [n, last] of masterAddresses.slice(0, masters).entries()) chosen[`master-${n}`] = `192.168.55.${last}`;
+  return { ...others, ...chosen };
 }
 export const everyHost: Cast = cast(masterAddresses.length);
 

@@ -19,13 +19,15 @@ domain=example.com grace=${LAB_GRACE:-30}
 enable() { mkdir -p "$1/etc/systemd/system/multi-user.target.wants"; ln -s "$2" "$1/etc/systemd/system/multi-user.target.wants/"; }
 common() {
   local h=$1 d=$target/$1 n
-  mkdir -p "$d"/{etc/ssh,root/.ssh,home/ops/.ssh,etc/pki/ca-trust/source/anchors,etc/sysconfig}
-  chmod 700 "$d/root/.ssh" "$d/home/ops/.ssh" "$d/root"
+  mkdir -p "$d"/{etc/ssh/sshd_config.d,root/.ssh,etc/pki/ca-trust/source/anchors,etc/sysconfig}
+  chmod 700 "$d/root/.ssh" "$d/root"
   cp "$pki/hostkey-$h" "$d/etc/ssh/ssh_host_ed25519_key"
   cp "$pki/hostkey-$h.pub" "$d/etc/ssh/ssh_host_ed25519_key.pub"
   cp "$pki/id_ed25519.pub" "$d/root/.ssh/authorized_keys"
-  cp "$pki/id_ed25519.pub" "$d/home/ops/.ssh/authorized_keys"
-  chmod 600 "$d/etc/ssh/ssh_host_ed25519_key" "$d/root/.ssh/authorized_keys" "$d/home/ops/.ssh/authorized_keys"
+  # root's own file would do for root; the unprivileged user ops gets in by this one, which needs no owner of its own
+  cp "$pki/id_ed25519.pub" "$d/etc/ssh/lab-authorized-keys"
+  echo "AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/lab-authorized-keys" >"$d/etc/ssh/sshd_config.d/lab-keys.conf"
+  chmod 600 "$d/etc/ssh/ssh_host_ed25519_key" "$d/root/.ssh/authorized_keys"
   echo "$h$domain" | md5sum | cut -d' ' -f1 >"$d/etc/machine-id"
   cp "$pki/ca.crt" "$d/etc/pki/ca-trust/source/anchors/openshift-ca.crt"
   { echo "127.0.0.1 localhost"; for n in "${hosts[@]}"; do echo "${ip[$n]} $n.$domain $n"; done; } >"$d/etc/hosts"

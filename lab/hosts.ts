@@ -1,5 +1,5 @@
 /** Starting, stopping and asking the lab's hosts: system containers, each with its own systemd, sshd and address. */
-import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../tools/needs.ts";
 import { hostImage, pairs } from "./build.ts";
@@ -77,12 +77,11 @@ async function startHost(host: string, address: string, trees: string, data: str
     "/sbin/init",
   );
   const etcd = data === undefined ? "" : join(data, `${host}.etcd.tar`);
-  // one stream for the tree, with root as the owner of all but the ops user's own files
+  // one stream for the tree, with root as the owner of all
   await run("bash", [
     "-c",
     `set -o pipefail
-    tar -C "$1" --owner=0 --group=0 --exclude=./home -cf - . | podman cp - "$2":/
-    tar -C "$1" --owner=1000 --group=1000 -cf - ./home/ops | podman cp - "$2":/
+    tar -C "$1" --owner=0 --group=0 -cf - . | podman cp - "$2":/
     if [ -n "$3" ] && [ -e "$3" ]; then podman cp - "$2":/var/lib/ <"$3"; fi`,
     "copy",
     join(trees, host),
@@ -104,5 +103,3 @@ export const saveEtcd = (host: string, folder: string): Promise<string> =>
 
 export const hostExists = async (host: string): Promise<boolean> =>
   (await run("bash", ["-c", `podman ps --quiet --filter name=^${container(host)}$`])).trim() !== "";
-
-export const haveTrees = (folder: string): boolean => existsSync(folder);

@@ -96,7 +96,7 @@ async function command(): Promise<number> {
     args: rest,
     options: { masters: { type: "string", default: "4" }, grace: { type: "string", default: "30" } },
   });
-  switch (verb) {
+  switch (verb ?? "") {
     case "up":
       await up({ masters: Number(values.masters), grace: Number(values.grace) });
       say(

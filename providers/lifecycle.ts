@@ -53,13 +53,16 @@ const addresses = (value: unknown): Record<string, string> =>
 const without = (hosts: Hosts, gone: Hosts): Record<string, string> =>
   Object.fromEntries(Object.entries(hosts).filter(([name]) => !(name in gone)));
 
+/** Seconds that Preflight waits for what may pass by itself. */
+const patience = 60;
+
+interface Asked {
+  readonly change: Change;
+  readonly retired: ReadonlySet<string>;
+}
+
 /** The change that these inputs ask for: masters of the old list that the new one has not, and those retired before. */
-function changeOf(
-  kind: Kind,
-  settings: Settings,
-  news: Inputs,
-  olds: Inputs = {},
-): { change: Change; retired: ReadonlySet<string> } {
+function changeOf(kind: Kind, settings: Settings, news: Inputs, olds: Inputs = {}): Asked {
   const survivors = addresses(news[kind.list]);
   const before = { ...mapOf(olds["retired"]), ...mapOf(news["retired"]) };
   const leaving = without({ ...before, ...addresses(olds[kind.list]) }, survivors);
@@ -112,15 +115,13 @@ class Lifecycle {
     const retired = asked.change.leaving;
     const inputs = { ...news, ...(Object.keys(retired).length === 0 ? {} : { retired }) };
     try {
-      const { world, change } = await session.look(asked.change, asked.retired);
-      const before = kind.list in olds ? addresses(olds[kind.list]) : undefined;
-      const judgement = kind.judge?.(world, change, before) ?? { refusals: [], notes: [] };
+      const { world, change, judgement } = await this.#judged(asked, olds, news);
       for (const note of judgement.notes) this.#say(news, `note: ${note}`);
       if (judgement.refusals.length > 0)
         return {
           inputs,
           failures: judgement.refusals.map((reason) => ({
-            property: kind.list,
+            property: "",
             reason: `refused, nothing was touched: ${escapeControls(reason, true)}`,
           })),
         };
@@ -134,10 +135,24 @@ class Lifecycle {
       if (!(error instanceof Refusal)) throw error;
       return {
         inputs,
-        failures: [
-          { property: kind.list, reason: `refused, nothing was touched: ${escapeControls(error.message, true)}` },
-        ],
+        failures: [{ property: "", reason: `refused, nothing was touched: ${escapeControls(error.message, true)}` }],
       };
+    }
+  }
+
+  /** Looks and judges; waits, bounded, for what may pass by itself, as an API does that a killed run was restarting. */
+  async #judged(asked: Asked, olds: Inputs, news: Inputs): Promise<Asked & { world: World; judgement: Judgement }> {
+    const before = this.#kind.list in olds ? addresses(olds[this.#kind.list]) : undefined;
+    const end = Date.now() + patience * 1000;
+    for (let told = false; ; told = true) {
+      const { world, change } = await this.#session().look(asked.change, asked.retired);
+      const judgement = this.#kind.judge?.(world, change, before) ?? { refusals: [], passing: [], notes: [] };
+      const refusals = [...judgement.refusals, ...judgement.passing];
+      const waits = judgement.passing.length > 0 && judgement.refusals.length === 0 && Date.now() < end;
+      if (!waits) return { ...asked, world, change, judgement: { ...judgement, refusals } };
+      if (!told) this.#say(news, `waiting up to ${patience} s: ${judgement.passing.join("; ")}`);
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      this.#session().forget();
     }
   }
 
@@ -165,7 +180,9 @@ class Lifecycle {
     let done = 0;
     try {
       session.forget();
-      const { world, change } = await session.look(asked.change, asked.retired);
+      const { world, change, judgement } = await this.#judged(asked, olds, news);
+      if (judgement.refusals.length > 0)
+        throw new Refusal(`refused, nothing was touched: ${judgement.refusals.join("; ")}`);
       steps = kind.plan(world, change, news);
       for (const step of steps) requirePlanned(step, news);
       for (const step of steps) {

@@ -12,7 +12,7 @@ import { masterConfig } from "./master-config.ts";
 import { nodeDrain } from "./node-drain.ts";
 import { nodeRemoval } from "./node-removal.ts";
 import { Refusal } from "./plan/refusal.ts";
-import { readSettings, settingKeys } from "./plan/settings.ts";
+import { settingsFrom } from "./plan/settings.ts";
 import { preflight } from "./preflight.ts";
 import { Session } from "./remote/session.ts";
 import { serviceEndpoints } from "./service-endpoints.ts";
@@ -22,13 +22,7 @@ let session: Session | undefined;
 
 /** Settings and keys come from the stack's configuration, here and only here: never through inputs. */
 function configure(req: pulumi.dynamic.ConfigureRequest): Promise<void> {
-  const raw = Object.fromEntries(
-    settingKeys.map((key) => {
-      const text = req.config.get(key);
-      return [key, text === undefined ? undefined : (JSON.parse(text) as unknown)];
-    }),
-  );
-  session ??= new Session(readSettings(raw));
+  session ??= new Session(settingsFrom((key) => req.config.get(key)));
   return Promise.resolve();
 }
 

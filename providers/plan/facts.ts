@@ -326,7 +326,7 @@ export function clusterFacts(stdout: string): ClusterFacts {
     controllers: holder(parts),
     pods: Object.fromEntries(
       [...parts.keys()]
-        .filter((name) => name.startsWith("pods:"))
+        .filter((name) => name.startsWith("pods:") && parts.get(name)?.state === 0)
         .map((name) => [
           name.slice(5),
           rows(name).map(([namespace = "", pod = "", owner = "", mirror = "", local = "", phase = ""]) => ({

@@ -337,6 +337,7 @@ export const planMasterConfig: Planner = (world, change) => {
       );
     const components = [...(old(8443) ? ["api" as const] : []), ...(old(8444) ? ["controllers" as const] : [])];
     const node = identityOf(host, change.survivors);
+    const around = components.includes("api") ? balancers : [];
     const restart: Step[] =
       components.length === 0
         ? []
@@ -346,33 +347,32 @@ export const planMasterConfig: Planner = (world, change) => {
               host,
               node,
               components,
-              balancers,
-              title: `restart ${components.join(" and ")}, out of ${balancers.join(", ") || "no load balancer"} meanwhile, and wait until ready`,
+              balancers: around,
+              title: `restart ${components.join(" and ")}, ${around.length === 0 ? "" : `out of ${around.join(", ")} meanwhile, `}and wait until ready`,
               commands: [
-                ...balancers.map((name) => `${name}: ${wayOut(world, name)}`),
+                ...around.map((name) => `${name}: ${wayOut(world, name)}`),
                 ...components.map((name) => `master-restart ${name}`),
-                ...balancers.map((name) => `${name}: put back, proved UP`),
+                ...around.map((name) => `${name}: put back, proved UP`),
               ],
             },
           ];
-    // a killed run may have left it out of a pool
-    const back =
-      components.length > 0
-        ? []
-        : balancers
-            .filter((name) => isOut(world, name, node))
-            .map((balancer): Step => ({
-              do: "put-back",
-              host: balancer,
-              balancer,
-              node,
-              title: `put ${host} back into the pools`,
-            }));
+    // a killed run may have left it out of a pool; where the API is restarted it comes back afterwards
+    const back = components.includes("api")
+      ? []
+      : balancers
+          .filter((name) => isOut(world, name, node))
+          .map((balancer): Step => ({
+            do: "put-back",
+            host: balancer,
+            balancer,
+            node,
+            title: `put ${host} back into the pools`,
+          }));
     return [
       ...(config ? [editStep(host, config, `take ${names} out of etcdClientInfo.urls, masterCount ${count}`)] : []),
       ...(env ? [editStep(host, env, `take ${names} out of NO_PROXY`)] : []),
-      ...restart,
       ...back,
+      ...restart,
     ];
   });
 };

@@ -28,11 +28,17 @@ import { type ObservedMember, decide, faultTolerance, quorum } from "./topology.
 export interface Judgement {
   /** One sentence each; empty: the change may be done. */
   readonly refusals: readonly string[];
+  /** Refusals that may pass by themselves within a minute: an API that a killed run was restarting. */
+  readonly passing: readonly string[];
   /** What is worth knowing and no reason to refuse. */
   readonly notes: readonly string[];
 }
 
-type Check = (world: World, change: Change, before: Hosts | undefined) => { refusals?: string[]; notes?: string[] };
+type Check = (
+  world: World,
+  change: Change,
+  before: Hosts | undefined,
+) => { refusals?: string[]; passing?: string[]; notes?: string[] };
 
 /**
  * @param before the masters of the last `up`; undefined when the cluster is adopted
@@ -55,6 +61,7 @@ export function judge(world: World, change: Change, before: Hosts | undefined): 
   const found = checks.map((check) => check(world, change, before));
   return {
     refusals: [...new Set(found.flatMap((one) => one.refusals ?? []))],
+    passing: [...new Set(found.flatMap((one) => one.passing ?? []))],
     notes: [...new Set(found.flatMap((one) => one.notes ?? []))],
   };
 }
@@ -86,11 +93,8 @@ const survivors: Check = (world, change) => ({
     const facts = world.masters[name];
     if (facts === undefined || !isReachable(facts))
       return [`${name} cannot be reached, and every master that stays must be: ${facts?.unreachable ?? "not asked"}`];
-    const { readiness, etcd } = facts;
+    const { etcd } = facts;
     return [
-      ...(readiness.ready
-        ? []
-        : [`the API of ${name} is not ready (${readiness.asked}: ${readiness.seen}): repair it first`]),
       ...(etcd === undefined
         ? [
             `etcd on ${name} cannot be asked (${facts.etcdSeen}): every master that stays must run a healthy member; repair it first`,
@@ -107,6 +111,12 @@ const survivors: Check = (world, change) => ({
         : []),
       ...sameMachine(world, name),
     ];
+  }),
+  passing: names(change.survivors).flatMap((name) => {
+    const facts = world.masters[name];
+    if (!isReachable(facts) || facts.readiness.ready) return [];
+    const { asked, seen } = facts.readiness;
+    return [`the API of ${name} is not ready (${asked}: ${seen}): repair it first`];
   }),
 });
 
@@ -255,7 +265,7 @@ const declaredIsThere: Check = (world, change, before) => {
   const clusterGone = isReachable(world.cluster)
     ? world.cluster.unknown.map((what) => `the cluster could not be asked: ${what}`)
     : [`the cluster could not be asked: ${world.cluster.unreachable}`];
-  if (before !== undefined && names(change.survivors).every((name) => name in before)) return { refusals: clusterGone };
+  if (before !== undefined && names(change.survivors).every((name) => name in before)) return { passing: clusterGone };
   const fresh = names(change.survivors).filter((name) => before === undefined || !(name in before));
   const cluster = isReachable(world.cluster) ? world.cluster : undefined;
   const missing = fresh.flatMap((name) => [
@@ -297,7 +307,7 @@ const declaredIsThere: Check = (world, change, before) => {
         : []),
     ];
   });
-  return { refusals: [...clusterGone, ...missing], notes: counts };
+  return { refusals: missing, passing: clusterGone, notes: counts };
 };
 const orTrue = (ask: () => boolean): boolean => orNothing(ask) ?? true;
 
@@ -305,12 +315,16 @@ const balancers: Check = (world, change) => {
   const found = entries(world.balancers).map(([name, facts]) =>
     isReachable(facts)
       ? balancer(name, facts, change)
-      : { refusals: [`the load balancer ${name} cannot be reached: ${facts.unreachable}`], notes: [] },
+      : { refusals: [`the load balancer ${name} cannot be reached: ${facts.unreachable}`], passing: [], notes: [] },
   );
-  return { refusals: found.flatMap((one) => one.refusals), notes: found.flatMap((one) => one.notes) };
+  return {
+    refusals: found.flatMap((one) => one.refusals),
+    passing: found.flatMap((one) => one.passing),
+    notes: found.flatMap((one) => one.notes),
+  };
 };
 
-function balancer(name: string, facts: BalancerFacts, change: Change): { refusals: string[]; notes: string[] } {
+function balancer(name: string, facts: BalancerFacts, change: Change): Judgement {
   const settings = change.settings.loadBalancers[name];
   const path = settings?.kind === "haproxy" ? settings.config : "";
   if (facts.config === undefined)
@@ -318,6 +332,7 @@ function balancer(name: string, facts: BalancerFacts, change: Change): { refusal
       refusals: [
         `${name}: ${path} cannot be read (${facts.configSeen}): correct the path in openshift-masters:loadBalancers`,
       ],
+      passing: [],
       notes: [],
     };
   const servers = orNothing(() => serversOf(facts.config?.text ?? "")) ?? [];
@@ -339,11 +354,11 @@ function balancer(name: string, facts: BalancerFacts, change: Change): { refusal
             `${name}: haproxy does not accept its own configuration ${path} as it is now: ${facts.validSeen}; repair it first`,
           ]),
       ...(facts.active ? [] : [`${name}: the service is not running; start it first`]),
-      ...down.map(
-        (row) =>
-          `${name}: the server ${row.backend}/${row.server} of a master that stays is ${row.status}; repair it first`,
-      ),
     ],
+    passing: down.map(
+      (row) =>
+        `${name}: the server ${row.backend}/${row.server} of a master that stays is ${row.status}; repair it first`,
+    ),
     notes: [
       ...(facts.stats === undefined
         ? [
@@ -357,10 +372,10 @@ function balancer(name: string, facts: BalancerFacts, change: Change): { refusal
   };
 }
 
-const leavingHosts: Check = (world, change) => ({
+const leavingHosts: Check = (world, change, before) => ({
   refusals: names(change.leaving).flatMap((name) => {
     const facts = world.masters[name];
-    if (facts !== undefined && !isReachable(facts) && !isGone(name, change))
+    if (facts !== undefined && !isReachable(facts) && !isGone(name, change) && isNeeded(name, world, change, before))
       return [
         `${name} leaves and cannot be reached (${facts.unreachable}): bring it back, or acknowledge \`host-gone:${name}\`; then its own steps and its backup are skipped and everything else is done`,
       ];
@@ -383,6 +398,14 @@ const leavingHosts: Check = (world, change) => ({
     ];
   }),
 });
+
+/** A host that was retired earlier need not answer any more, once neither etcd nor the cluster knows it. */
+function isNeeded(name: string, world: World, change: Change, before: Hosts | undefined): boolean {
+  const members = viewOfSurvivors(world, change)?.etcd.members ?? [];
+  const isMember = orTrue(() => memberOf(name, change.leaving, members) !== undefined);
+  const isNode = !isReachable(world.cluster) || world.cluster.nodes.some((node) => node.name === name);
+  return isMember || isNode || name in (before ?? {});
+}
 
 const authority: Check = (world, change) => ({
   refusals: names(change.leaving).flatMap((name) => {

@@ -105,7 +105,8 @@ export function clusterProbe(leaving: readonly string[]): string {
   const nodes = `{range .items[*]}{.metadata.name}{"|"}{.spec.unschedulable}{"|"}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}`;
   const holder = `{.metadata.annotations.control-plane\\.alpha\\.kubernetes\\.io/leader}`;
   return `${prelude}
-export KUBECONFIG=${paths.adminKubeconfig}
+# oc keeps a cache below HOME: in /proc it cannot, and nothing is written
+export HOME=/proc/self KUBECONFIG=${paths.adminKubeconfig}
 o() { timeout 20 oc --request-timeout=15s "$@"; }
 checked nodes o get nodes -o ${quote(`jsonpath=${nodes}`)}
 checked endpoints o get endpoints kubernetes -n default -o ${quote('jsonpath={range .subsets[*]}{range .addresses[*]}{.ip}{" "}{end}{"|"}{range .ports[*]}{.name}={.port}{" "}{end}{"\\n"}{end}')}

@@ -72,19 +72,36 @@ export type HaproxySettings = z.infer<typeof haproxy>;
 export const settingKeys = Object.keys(schema.shape) as readonly (keyof Settings)[];
 
 /**
+ * Reads and checks the stack's configuration.
+ * @param get the text of a key below `openshift-masters:`, JSON as the engine hands it over; undefined or empty: not set
+ * @throws Refusal with one line for each thing that is wrong
+ */
+export const settingsFrom = (get: (key: string) => string | undefined): Settings =>
+  readSettings(Object.fromEntries(settingKeys.map((key) => [key, valueOf(get(key))])));
+
+/** A scalar is no JSON: it stays the text it is, and is told as such where an object is expected. */
+function valueOf(text: string | undefined): unknown {
+  if (text === undefined || text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
  * Checks the stack's configuration.
  * @param raw value of each key; a missing key is absent or undefined
  * @throws Refusal with one line for each thing that is wrong
  */
 export function readSettings(raw: Readonly<Record<string, unknown>>): Settings {
-  const given = Object.fromEntries(
-    Object.entries({ ssh: {}, backup: {}, ...raw }).filter(([, value]) => value !== undefined),
-  );
+  const set = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined && value !== null));
+  const given: Record<string, unknown> = { ssh: {}, backup: {}, ...set };
   const result = schema.safeParse(given);
   const wrong = result.success
     ? [...duplicates(result.data), ...unsupported(result.data)]
     : result.error.issues.flatMap((issue) => complaint(issue, given));
-  if (wrong.length > 0 || !result.success)
+  if (!result.success || wrong.length > 0)
     throw new Refusal(
       `refusing the stack's configuration, nothing was touched:\n${wrong.map((line) => `  - ${line}`).join("\n")}`,
     );
@@ -123,7 +140,9 @@ function duplicates(settings: Settings): string[] {
   const places = new Map<string, string>();
   const wrong: string[] = [];
   for (const group of ["masters", "loadBalancers", "nodes"] as const)
-    for (const [name, entry] of Object.entries(settings[group])) {
+    for (const [name, entry] of Object.entries<Settings["loadBalancers"][string] | { address: string }>(
+      settings[group],
+    )) {
       if (!("address" in entry)) continue;
       const here = `openshift-masters:${group}.${name}`;
       for (const taken of [entry.address, `name ${name}`]) {

@@ -29,7 +29,7 @@ export function diffOf(edit: Edit): string {
 }
 const shorten = (line: string): string => (line.length > 500 ? `${line.slice(0, 500)}…` : line);
 
-export const editsOf = (step: Step): Edit[] => ("edit" in step && step.edit !== undefined ? [step.edit] : []);
+export const editsOf = (step: Step): Edit[] => ("edit" in step ? [step.edit] : []);
 
 /** What identifies a step from one run to the next. */
 export const labelOf = (step: Step): string => `${step.host}: ${step.title}`;

@@ -3,7 +3,7 @@ import { sh } from "../plan/quote.ts";
 import type { Step } from "../plan/steps.ts";
 import { balance, putBack } from "./apply/balancer.ts";
 import { awaitEndpoints, cordon, deleteNode, drain } from "./apply/cluster.ts";
-import { type Context, hostOf, until } from "./apply/context.ts";
+import { type Context, hostOf, permit, until } from "./apply/context.ts";
 import { editLocal, editRemote } from "./apply/edit.ts";
 import { moveLeader, removeMember } from "./apply/etcd.ts";
 import { disable, restartMaster } from "./apply/pods.ts";
@@ -17,68 +17,91 @@ export type Remembered = object | undefined;
  * Does one step.
  * @throws RemoteError or Error when it is not done and proved; Refusal when it may not be done
  */
-export async function apply(context: Context, step: Step): Promise<Remembered> {
-  await context.session.permit(context.change.survivors);
-  try {
-    return await interpret(context, step);
-  } finally {
-    context.session.forget();
-  }
+export function apply(context: Context, step: Step): Promise<Remembered> {
+  return context.session.step(async () => {
+    await permit(context);
+    return interpret(context, step);
+  });
 }
 
 async function interpret(context: Context, step: Step): Promise<Remembered> {
-  const host = () => hostOf(context, step.host);
-  switch (step.do) {
-    case "backup":
-      return (step.what === "master" ? backupMaster : backupEtcdConfig)(host(), backupOrder(context));
-    case "snapshot":
-      return takeSnapshot(host(), {
-        ...backupOrder(context),
-        endpoint: step.endpoint,
-        via: step.via,
-        liveRevision: step.revision,
-        v2: step.v2,
-      });
-    case "edit":
-      return void (await editRemote(context, host(), step.edit));
-    case "edit-inventory":
-      return void (step.local ? editLocal(context, step.edit) : await editRemote(context, host(), step.edit));
-    case "balance":
-      return void (await balance(context, step));
-    case "put-back":
-      return void (await putBack(context, step.balancer, step.node));
-    case "cordon":
-      return void (await cordon(context, step));
-    case "drain":
-      return void (await drain(context, step));
-    case "disable-manifest":
-      return void (await disable(context, step));
-    case "move-leader":
-      return void (await moveLeader(context, step));
-    case "remove-member":
-      return void (await removeMember(context, step));
-    case "restart-master":
-      return void (await restartMaster(context, step));
-    case "restart-flannel":
-      await host().run("systemctl restart flanneld.service", { what: "restarting flanneld", deadline: 90 });
-      return void (await until(context, `${step.host}: flanneld active`, 30, async () => {
-        const { stdout } = await host().run("systemctl is-active flanneld.service", {
-          what: "asking for flanneld",
-          deadline: 20,
-          ok: "any",
-        });
-        return stdout.trim() === "active" ? { done: true } : { seen: stdout.trim() };
-      }));
-    case "await-endpoints":
-      return void (await awaitEndpoints(context, step));
-    case "stop-node-service":
-      return void (await host().run(sh`systemctl disable --now ${`${step.unit}.service`} 2>&1`, {
-        what: `stopping ${step.unit}`,
-        deadline: 120,
-      }));
-    case "delete-node":
-      return void (await deleteNode(context, step));
+  if (step.do === "backup") {
+    const take = step.what === "master" ? backupMaster : backupEtcdConfig;
+    return take(hostOf(context, step.host), backupOrder(context));
   }
+  if (step.do === "snapshot") {
+    const { endpoint, via, revision, v2 } = step;
+    return takeSnapshot(hostOf(context, step.host), {
+      ...backupOrder(context),
+      endpoint,
+      via,
+      liveRevision: revision,
+      v2,
+    });
+  }
+  await act(context, step);
+  return undefined;
+}
+
+type Act = Exclude<Step, { do: "backup" | "snapshot" }>;
+
+function act(context: Context, step: Act): Promise<void> {
+  switch (step.do) {
+    case "edit":
+      return editRemote(context, hostOf(context, step.host), step.edit);
+    case "edit-inventory":
+      return editInventory(context, step);
+    case "balance":
+      return balance(context, step);
+    case "put-back":
+      return putBack(context, step.balancer, step.node);
+    case "cordon":
+      return cordon(context, step);
+    case "drain":
+      return drain(context, step);
+    case "disable-manifest":
+      return disable(context, step);
+    case "move-leader":
+      return moveLeader(context, step);
+    case "remove-member":
+      return removeMember(context, step);
+    case "restart-master":
+      return restartMaster(context, step);
+    case "restart-flannel":
+      return restartFlannel(context, step.host);
+    case "await-endpoints":
+      return awaitEndpoints(context, step);
+    case "stop-node-service":
+      return stopService(context, step.host, step.unit);
+    case "delete-node":
+      return deleteNode(context, step);
+  }
+}
+
+async function editInventory(context: Context, step: Extract<Step, { do: "edit-inventory" }>): Promise<void> {
+  if (step.local) editLocal(context, step.edit);
+  else await editRemote(context, hostOf(context, step.host), step.edit);
+}
+
+async function restartFlannel(context: Context, name: string): Promise<void> {
+  const host = hostOf(context, name);
+  await host.run("systemctl restart flanneld.service", { what: "restarting flanneld", deadline: 90 });
+  await until(context, `${name}: flanneld active`, 30, async () => {
+    const asked = { what: "asking for flanneld", deadline: 20, ok: "any" } as const;
+    const { stdout } = await host.run("systemctl is-active flanneld.service", asked);
+    return stdout.trim() === "active" ? { done: undefined } : { seen: stdout.trim() };
+  });
+}
+
+/** Stopped and disabled, and read back: `systemctl` says success for units that start again at once. */
+async function stopService(context: Context, name: string, unit: string): Promise<void> {
+  const host = hostOf(context, name);
+  const service = `${unit}.service`;
+  await host.run(sh`systemctl disable --now ${service} 2>&1`, { what: `stopping ${unit}`, deadline: 120 });
+  const asked = { what: `asking for ${unit}`, deadline: 20, ok: "any" } as const;
+  const { stdout } = await host.run(sh`systemctl is-active ${service}; systemctl is-enabled ${service}`, asked);
+  if (/^(active|activating|enabled)$/m.test(stdout))
+    throw new Error(`${name}: ${unit} is still ${stdout.trim().replace("\n", " and ")}`);
 }
 
 const backupOrder = ({ session, change, say }: Context) => ({

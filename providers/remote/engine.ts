@@ -7,10 +7,10 @@ import { connect } from "node:net";
 /** The engine's address is the provider's first argument, `127.0.0.1:port`; without one (a test) nobody has to be asked. */
 const address = /^([\d.]+):(\d+)$/.exec(process.argv[2] ?? "");
 
-/** @throws Error when the engine's port no longer answers within 3 s */
-export async function requireEngine(): Promise<void> {
-  if (address === null) return;
-  const alive = await new Promise<boolean>((resolve) => {
+/** Does the engine's port still answer, within 3 s? */
+export async function engineAnswers(): Promise<boolean> {
+  if (address === null) return true;
+  return new Promise<boolean>((resolve) => {
     const socket = connect({ host: address[1] ?? "", port: Number(address[2]), timeout: 3000 });
     const end = (answer: boolean) => {
       socket.destroy();
@@ -21,8 +21,12 @@ export async function requireEngine(): Promise<void> {
       .on("error", () => end(false))
       .on("timeout", () => end(false));
   });
-  if (!alive)
-    throw new Error(
-      "pulumi is gone (its port no longer answers): nothing more is done; run `pulumi cancel` and `pulumi up` to go on",
-    );
+}
+
+/** @throws Error when the engine is gone */
+export async function requireEngine(): Promise<void> {
+  if (await engineAnswers()) return;
+  throw new Error(
+    "pulumi is gone (its port no longer answers): nothing more is done; run `pulumi cancel` and `pulumi up` to go on",
+  );
 }

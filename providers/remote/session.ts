@@ -30,7 +30,7 @@ import {
 } from "../plan/plans.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Change, World } from "../plan/steps.ts";
-import { requireEngine } from "./engine.ts";
+import { engineAnswers, requireEngine } from "./engine.ts";
 import { lockAll } from "./lock.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
@@ -43,12 +43,12 @@ export class Session {
   readonly settings: Settings;
   readonly connections: Connections;
   /** Names this run in file names, locks and messages. */
-  readonly run =
-    `${new Date().toISOString().slice(11, 19).replaceAll(":", "")}-${randomBytes(3).toString("hex")}`;
+  readonly run = `${new Date().toISOString().slice(11, 19).replaceAll(":", "")}-${randomBytes(3).toString("hex")}`;
   readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
   readonly #seen = new Map<string, { at: number; world: Promise<World> }>();
   #held: Promise<Held[]> | undefined;
   #lost: Error | undefined;
+  #steps = 0;
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -109,7 +109,7 @@ export class Session {
   ): Promise<T | Unreachable> {
     try {
       const { stdout } = await this.host(name, address).run(script, {
-        what: `looking at ${name}`,
+        what: "asking for the state of things",
         deadline: 60,
         limit: 8 * largestFile,
         ok: "any",
@@ -182,6 +182,7 @@ export class Session {
       Object.entries(survivors).map(([name, address]) => this.host(name, address)),
       this.run,
     ).then((held) => {
+      this.#watchEngine();
       for (const one of held) void one.lost.then((error) => (this.#lost = error));
       return held;
     });
@@ -194,6 +195,28 @@ export class Session {
     if (this.#lost !== undefined)
       throw new Error(`the lock on the masters was lost, nothing more is done: ${this.#lost.message}`);
     this.forget();
+  }
+
+  /** Runs a step of the plan; an orphan ends when no step is under way. */
+  async step<T>(work: () => Promise<T>): Promise<T> {
+    this.#steps += 1;
+    try {
+      return await work();
+    } finally {
+      this.#steps -= 1;
+      this.forget();
+    }
+  }
+
+  /** The provider of a killed pulumi would hold the lock for ever: it ends itself, between two steps. */
+  #watchEngine(): void {
+    setInterval(() => {
+      void engineAnswers().then(async (alive) => {
+        if (alive || this.#steps > 0) return;
+        await this.close();
+        process.exit(1);
+      });
+    }, 2000).unref();
   }
 
   /** Lets the lock go and hangs up; a lost lock is taken anew by the next change. */

@@ -127,10 +127,10 @@ async function sessionsEnd(context: Context, name: string, servers: readonly Ser
       .filter((row) => servers.some((one) => row.backend === backendOf(one.section) && row.server === one.server))
       .reduce((sum, row) => sum + row.sessions, 0);
     if (left === 0) return;
-    if (Date.now() > end)
-      return context.say(
-        `${name}: ${left} long-lived connections are left on the drained server; the API ends them itself`,
-      );
+    if (Date.now() > end) {
+      context.say(`${name}: ${left} long-lived connections are left on the drained server; the API ends them itself`);
+      return;
+    }
     await pause(1);
   }
 }

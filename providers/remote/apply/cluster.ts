@@ -5,7 +5,7 @@ import { sh } from "../../plan/quote.ts";
 import type { Step } from "../../plan/steps.ts";
 import { type Context, hostOf, pause, until } from "./context.ts";
 
-const oc = (args: readonly string[]): string => sh`KUBECONFIG=${paths.adminKubeconfig} oc ${args}`;
+const oc = (args: readonly string[]): string => sh`HOME=/proc/self KUBECONFIG=${paths.adminKubeconfig} oc ${args}`;
 
 async function look(context: Context, host: string, leaving: readonly string[] = []) {
   const { stdout } = await hostOf(context, host).run(clusterProbe(leaving), {

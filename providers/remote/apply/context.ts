@@ -1,5 +1,6 @@
 /** What every step's interpreter gets: the session, the change, and a voice. */
 import type { Change } from "../../plan/steps.ts";
+import { requireEngine } from "../engine.ts";
 import type { RemoteHost } from "../remote-host.ts";
 import type { Session } from "../session.ts";
 
@@ -24,6 +25,9 @@ export function hostOf(context: Context, name: string): RemoteHost {
   return context.session.host(name, address);
 }
 
+/** Asked before every change on a host: pulumi is alive, and the lock is ours. */
+export const permit = (context: Context): Promise<void> => context.session.permit(context.change.survivors);
+
 export const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 /**
@@ -42,6 +46,7 @@ export async function until<T>(
   const started = Date.now();
   let told = started;
   for (;;) {
+    await requireEngine();
     const answer = await ask();
     if ("done" in answer) return answer.done;
     const elapsed = (Date.now() - started) / 1000;

@@ -4,7 +4,7 @@ import { etcdShell } from "../../plan/probe.ts";
 import { quote } from "../../plan/quote.ts";
 import type { Step } from "../../plan/steps.ts";
 import { RemoteError } from "../errors.ts";
-import { type Context, hostOf, pause, until } from "./context.ts";
+import { type Context, hostOf, pause, permit, until } from "./context.ts";
 import { disableManifest } from "./pods.ts";
 
 /** Runs etcdctl (v3) on a master against its own member; the exit status is told, not judged. */
@@ -63,6 +63,7 @@ export async function removeMember(context: Context, step: Extract<Step, { do: "
     patience,
     async () => {
       if (!(await listMembers(context, step.host)).some((member) => member.id === step.member)) return { done: true };
+      await permit(context);
       let seen = "no answer";
       try {
         seen = (await e3(context, step.host, ["member", "remove", step.member], `removing etcd member ${step.member}`))

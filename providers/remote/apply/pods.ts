@@ -5,7 +5,7 @@ import { quote, sh } from "../../plan/quote.ts";
 import type { HostIdentity } from "../../plan/host.ts";
 import type { Step } from "../../plan/steps.ts";
 import { putBack, takeOut } from "./balancer.ts";
-import { type Context, hostOf, until } from "./context.ts";
+import { type Context, hostOf, permit, until } from "./context.ts";
 
 /** A manifest that is already in `disabled/` under its name is kept under a numbered one. */
 const moveAway = (manifest: string): string => {
@@ -66,11 +66,20 @@ const ready = (port: number, pathNames: readonly string[]): string =>
 export async function restartMaster(context: Context, step: Extract<Step, { do: "restart-master" }>): Promise<void> {
   if (step.components.includes("api")) {
     await othersReady(context, step.node);
-    for (const balancer of step.balancers) await takeOut(context, balancer, step.node);
+    for (const balancer of step.balancers) {
+      await permit(context);
+      await takeOut(context, balancer, step.node);
+    }
+    await permit(context);
     await restart(context, step.host, "api", 8443, ["healthz/ready", "readyz"]);
-    for (const balancer of step.balancers) await putBack(context, balancer, step.node);
+    for (const balancer of step.balancers) {
+      await permit(context);
+      await putBack(context, balancer, step.node);
+    }
   }
-  if (step.components.includes("controllers")) await restart(context, step.host, "controllers", 8444, ["healthz"]);
+  if (!step.components.includes("controllers")) return;
+  await permit(context);
+  await restart(context, step.host, "controllers", 8444, ["healthz"]);
 }
 
 /** Never the only ready one: another master's API must answer before this one goes. */

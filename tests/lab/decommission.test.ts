@@ -1,0 +1,375 @@
+/** The main job on real hosts: adopt, preview, 4→3, nothing to do, drift, 3→2, destroy. One lab, one decommission for many assertions. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { reset } from "../../lab/lab.ts";
+import { files } from "../../lab/stack.ts";
+import { type Ran, TestStack, etcdctl, eventually, fingerprint, on } from "./stack.ts";
+
+const survivors = ["master-0", "master-1", "master-2"];
+const everyone = [...survivors, "master-3", "lb-0", "lb-1", "node-0"];
+let stack: TestStack;
+const succeeded = (ran: Ran) => assert.equal(ran.code, 0, ran.output.slice(-6000));
+
+before(async () => {
+  await reset({ masters: 4, grace: 5 });
+  stack = await TestStack.create("decommission");
+});
+
+test("wrong configuration is refused with the key, the value and what is expected", async () => {
+  const text = readFileSync(stack.config, "utf8");
+  stack.edit((config) =>
+    config.replace("192.168.55.21", "192.168.55.999").replace("acknowledge: []", "acknowledge: [yolo]"),
+  );
+  const refused = await stack.preview();
+  assert.notEqual(refused.code, 0);
+  assert.match(
+    refused.output,
+    /openshift-masters:masters\.master-3\.example\.com\.address: expected an IP address or a host name, got "192\.168\.55\.999"/,
+  );
+  assert.match(refused.output, /openshift-masters:acknowledge\.0: .*got "yolo"/);
+  assert.doesNotMatch(refused.output, /at .*\.ts:\d+/, "no stack trace for an administrator's slip");
+  stack.edit(() => text);
+});
+
+test("the first preview and the first up adopt the cluster and touch nothing but the backups", async () => {
+  const seen = await stack.preview();
+  succeeded(seen);
+  assert.match(seen.output, /MasterBackup.*master-3\.example\.com: back up/);
+  const etc = await Promise.all(
+    everyone.map((host) => on(host, "find /etc -xdev -type f -exec sha256sum {} + | sort | sha256sum")),
+  );
+  succeeded(await stack.up());
+  const after = await Promise.all(
+    everyone.map((host) => on(host, "find /etc -xdev -type f -exec sha256sum {} + | sort | sha256sum")),
+  );
+  assert.deepEqual(
+    after.map((ran) => ran.output),
+    etc.map((ran) => ran.output),
+  );
+  const outputs = await stack.outputs();
+  assert.deepEqual(outputs["masters"], [
+    "master-0.example.com",
+    "master-1.example.com",
+    "master-2.example.com",
+    "master-3.example.com",
+  ]);
+  const { members } = outputs["etcd"] as { members: Record<string, { id: string; peerURL: string }> };
+  const listed = (await etcdctl("master-0", "member list")).output;
+  for (const [name, { id, peerURL }] of Object.entries(members))
+    assert.match(listed, new RegExp(`${id}, started, ${name}, ${peerURL}`));
+  assert.deepEqual(outputs["certificateAuthorities"], {
+    openshift: "master-0.example.com",
+    etcd: "master-0.example.com",
+  });
+});
+
+test("the backups are complete, private, on the host and off it", async () => {
+  const { backups, snapshot } = (await stack.outputs()) as {
+    backups: Record<string, { path: string; archive: string; sha256: string }>;
+    snapshot: { archive: string; path: string; sha256: string; keys: number };
+  };
+  assert.equal(Object.keys(backups).length, 4);
+  for (const [host, record] of Object.entries(backups)) {
+    assert.equal(statSync(record.archive).mode & 0o777, 0o600);
+    assert.equal(sha256(record.archive), record.sha256);
+    const there = await on(
+      host.split(".")[0] ?? "",
+      `sha256sum ${record.path}; stat -c '%a' ${record.path} $(dirname ${record.path})`,
+    );
+    assert.match(there.output, new RegExp(`^${record.sha256} .*\\n600\\n700\\n$`));
+    const listed = execFileSync("tar", ["-tzf", record.archive], { encoding: "utf8" });
+    for (const wanted of [
+      "etc/origin/master/master-config.yaml",
+      "etc/origin/master/ca.key",
+      "etc/etcd/etcd.conf",
+      "etc/sysconfig/flanneld",
+      "etc/dnsmasq.conf",
+      "packages.txt",
+    ])
+      assert.ok(listed.includes(wanted), `${host}: ${wanted}`);
+    assert.doesNotMatch(listed, /sysconfig\/sysconfig/);
+    if (host === "master-0.example.com") assert.match(listed, /etc\/etcd\/ca\/serial\n/);
+  }
+  assert.equal(statSync(snapshot.archive).size % 512, 32);
+  assert.equal(sha256(snapshot.archive), snapshot.sha256);
+  assert.ok(snapshot.keys > 100);
+  assert.equal((await on("master-0", "ls /var/lib/etcd")).output, "member\n", "nothing is left in etcd's folder");
+});
+
+test("the state holds no key material, and the provider's text is small and constant", () => {
+  const state = execFileSync(
+    "sh",
+    ["-c", `find ${JSON.stringify(join(files.config, "..", "state-decommission"))} -type f -exec cat {} +`],
+    { encoding: "utf8", maxBuffer: 2 ** 28 },
+  );
+  assert.doesNotMatch(state, /LABCANARY|BEGIN [A-Z ]*PRIVATE KEY/);
+  const texts = new Set([...state.matchAll(/"__provider":\s*"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1] ?? ""));
+  assert.equal(texts.size, 13, "one text for each type");
+  for (const text of texts) assert.ok(text.length < 3000, `${text.length} bytes`);
+});
+
+test("a second up has nothing to do", async () => {
+  const again = await stack.up();
+  succeeded(again);
+  assert.match(again.output, /16 unchanged/);
+  assert.doesNotMatch(again.output, /updated|created/);
+});
+
+test("a preview of one master fewer names every host's changes and leaves every host byte-identical", async () => {
+  stack.drop("master-3");
+  const prints = await Promise.all(everyone.map(fingerprint));
+  const seen = await stack.preview();
+  succeeded(seen);
+  assert.deepEqual(await Promise.all(everyone.map(fingerprint)), prints);
+  assert.match(seen.output, /- master-3\.example\.com: "192\.168\.55\.21:8443"/);
+  assert.match(seen.output, /- master-3\.example\.com: "https:\/\/192\.168\.55\.21:2380"/);
+  assert.match(seen.output, /-\s+server\s+master3 192\.168\.55\.21:8443 check/);
+  assert.match(seen.output, /etcdctl member remove [0-9a-f]{8,16}/);
+  assert.match(seen.output, /etcd 4→3: quorum 2, tolerates 1 failure, as before/);
+  for (const host of survivors)
+    assert.match(seen.output, new RegExp(`${host}\\.example\\.com: /etc/etcd/etcd\\.conf: take master-3`));
+  for (const line of [
+    /node-0\.example\.com: \/etc\/sysconfig\/flanneld/,
+    /-\s*master-3\.example\.com openshift_node_group_name/,
+    /mv .*apiserver\.yaml/,
+    /oc delete node master-3/,
+  ])
+    assert.match(seen.output, line);
+  assert.doesNotMatch(seen.output, /LABCANARY/);
+});
+
+test("a file that changed between preview --save-plan and up --plan is refused before anything is touched", async () => {
+  const plan = join(files.config, "..", "plan.json");
+  succeeded(await stack.preview("--save-plan", plan));
+  await on(
+    "lb-1",
+    "cp -p /etc/haproxy/haproxy.cfg /root/kept.cfg; echo '# a colleague was here' >> /etc/haproxy/haproxy.cfg",
+  );
+  const members = (await etcdctl("master-0", "member list")).output;
+  const prints = await Promise.all(["lb-0", "master-3"].map(fingerprint));
+  const refused = await stack.pulumi(
+    "up",
+    "--stack",
+    stack.name,
+    "--config-file",
+    stack.config,
+    "--non-interactive",
+    "--yes",
+    "--plan",
+    plan,
+  );
+  await on("lb-1", "cp -p /root/kept.cfg /etc/haproxy/haproxy.cfg; rm /root/kept.cfg");
+  assert.notEqual(refused.code, 0, refused.output);
+  assert.equal((await etcdctl("master-0", "member list")).output, members);
+  assert.deepEqual(await Promise.all(["lb-0", "master-3"].map(fingerprint)), prints);
+});
+
+test("4→3: pulumi up carries it out", async () => {
+  const ran = await stack.up();
+  succeeded(ran);
+  console.log(`decommission 4→3: ${ran.took.toFixed(0)} s`);
+});
+
+test("… etcd has three healthy members, without the retired one", async () => {
+  for (const host of survivors) {
+    const listed = (await etcdctl(host, "member list")).output.trim().split("\n");
+    assert.equal(listed.length, 3, listed.join("\n"));
+    assert.ok(listed.every((line) => line.includes(", started, ") && !line.includes("192.168.55.21")));
+    assert.match((await etcdctl(host, "endpoint health")).output, /is healthy/);
+    assert.match(
+      (await on(host, "grep ^ETCD_INITIAL_CLUSTER= /etc/etcd/etcd.conf")).output,
+      /^ETCD_INITIAL_CLUSTER=master-0\.example\.com=https:\/\/192\.168\.55\.8:2380,master-1\.example\.com=https:\/\/192\.168\.55\.12:2380,master-2\.example\.com=https:\/\/192\.168\.55\.13:2380\n$/,
+    );
+  }
+});
+
+test("… the load balancers have lost one line each, and run without it", async () => {
+  for (const balancer of ["lb-0", "lb-1"]) {
+    const config = (await on(balancer, "cat /etc/haproxy/haproxy.cfg")).output;
+    assert.deepEqual(config.match(/^ +server .*$/gm), [
+      "    server      master0 192.168.55.8:8443 check",
+      "    server      master1 192.168.55.12:8443 check",
+      "    server      master2 192.168.55.13:8443 check",
+    ]);
+    const stats = (await on(balancer, "echo show stat | socat stdio /var/lib/haproxy/stats")).output;
+    const rows = stats.split("\n").filter((line) => line.startsWith("atomic-openshift-api,master"));
+    assert.equal(rows.length, 3);
+    assert.ok(
+      rows.every((row) => row.split(",")[17] === "UP"),
+      rows.join("\n"),
+    );
+    const kept = (await on(balancer, "ls /etc/haproxy | grep before-; stat -c %a /etc/haproxy/*before-*")).output;
+    assert.match(kept, /haproxy\.cfg\.before-/);
+    assert.doesNotMatch(kept, /^6[4-7]4$/m);
+  }
+});
+
+test("… the survivors' configuration is theirs, and their APIs run with it", async () => {
+  for (const host of survivors) {
+    const config = (await on(host, "cat /etc/origin/master/master-config.yaml")).output;
+    assert.doesNotMatch(config, /master-3/);
+    assert.match(config, /^ {2}masterCount: 3$/m);
+    assert.match(config, /bindPassword: LABCANARYbindpassword/, "everything else is as it was");
+    assert.doesNotMatch((await on(host, "cat /etc/origin/master/master.env")).output, /master-3|192\.168\.55\.21/);
+    const running = (await on(host, "tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline")).output;
+    assert.match(
+      running,
+      /^--etcd-servers=https:\/\/master-0\.example\.com:2379,https:\/\/master-1\.example\.com:2379,https:\/\/master-2\.example\.com:2379$/m,
+    );
+    assert.match(running, /^--apiserver-count=3$/m);
+  }
+});
+
+test("… the retired host runs no control plane, and its data is still there", async () => {
+  const { output } = await on(
+    "master-3",
+    "ls /etc/origin/node/pods; ls /etc/origin/node/pods/disabled; ls /var/lib/etcd; systemctl is-active origin-node; systemctl is-enabled origin-node; pidof kube-apiserver kube-controller-manager etcd; ss -ltnH 'sport = :8443 or sport = :2379' | wc -l",
+  );
+  assert.equal(output, "disabled\napiserver.yaml\ncontroller.yaml\netcd.yaml\nmember\ninactive\ndisabled\n0\n");
+});
+
+test("… the cluster knows three masters", async () => {
+  const endpoints = (
+    await on("master-0", "oc get endpoints kubernetes -n default -o jsonpath='{.subsets[0].addresses[*].ip}'")
+  ).output;
+  assert.deepEqual(endpoints.split(" ").sort(), ["192.168.55.12", "192.168.55.13", "192.168.55.8"]);
+  const nodes = (await on("master-0", "oc get nodes -o name")).output;
+  assert.equal(nodes, "node/master-0.example.com\nnode/master-1.example.com\nnode/master-2.example.com\n");
+  const holder = (
+    await on("master-0", "oc get lease kube-controller-manager -n kube-system -o jsonpath='{.spec.holderIdentity}'")
+  ).output;
+  assert.doesNotMatch(holder, /master-3/);
+  await eventually("four web pods run on the rest", 60, async () => {
+    const pods = (await on("master-0", "oc get pods -n demo -l app=web -o wide --no-headers")).output;
+    return (pods.match(/ Running /g) ?? []).length === 4 && !pods.includes("master-3") ? undefined : pods;
+  });
+});
+
+test("… flannel was restarted with three endpoints, on masters and node", async () => {
+  for (const host of [...survivors, "node-0"]) {
+    assert.doesNotMatch((await on(host, "cat /etc/sysconfig/flanneld")).output, /master-3/);
+    const started = (await on(host, "tail -n 1 /var/log/flanneld-endpoints; systemctl is-active flanneld")).output;
+    assert.match(
+      started,
+      /Z https:\/\/master-0\.example\.com:2379,https:\/\/master-1\.example\.com:2379,https:\/\/master-2\.example\.com:2379\nactive\n$/,
+    );
+  }
+});
+
+test("… the inventory lost exactly the host's words", () => {
+  const text = readFileSync(files.inventory, "utf8");
+  assert.doesNotMatch(text, /master-3/);
+  assert.match(text, /\[etcd\]\nmaster-\[0:2\]\.example\.com\n/);
+  const [kept = ""] = readdirSync(join(files.inventory, "..")).filter((name) => name.startsWith("hosts.before-"));
+  const before = readFileSync(join(files.inventory, "..", kept), "utf8");
+  const restored = text
+    .replace("master-[0:2]", "master-[0:3]")
+    .replace(
+      "[masters]\nmaster-0.example.com\nmaster-1.example.com\nmaster-2.example.com\n",
+      (whole) => `${whole}master-3.example.com\n`,
+    )
+    .replace(
+      "master-2.example.com openshift_node_group_name='node-config-master'\n",
+      (whole) => `${whole}master-3.example.com openshift_node_group_name='node-config-master'\n`,
+    );
+  assert.equal(restored, before, "every other byte is as it was");
+});
+
+test("… the outputs and the history tell it", async () => {
+  const outputs = await stack.outputs();
+  const { retired, etcd, endpoints, inventory } = outputs as {
+    retired: Record<string, { at: string; steps: { step: string }[] }>;
+    etcd: { members: object; faultTolerance: number };
+    endpoints: { https: string[] };
+    inventory: Record<string, string[]>;
+  };
+  assert.deepEqual(Object.keys(retired), ["master-3.example.com"]);
+  const steps = (retired["master-3.example.com"]?.steps ?? []).map((one) => one.step);
+  assert.ok(
+    steps.findIndex((step) => step.startsWith("EtcdSnapshot")) <
+      steps.findIndex((step) => step.startsWith("EtcdMembership: remove etcd member")),
+  );
+  assert.ok(steps.some((step) => step.startsWith("NodeRemoval: delete the Node")));
+  assert.deepEqual(
+    Object.keys(etcd.members),
+    survivors.map((name) => `${name}.example.com`),
+  );
+  assert.equal(etcd.faultTolerance, 1);
+  assert.equal(endpoints.https.length, 3);
+  assert.deepEqual(
+    inventory["etcd"],
+    survivors.map((name) => `${name}.example.com`),
+  );
+  const history = await stack.pulumi("stack", "history", "--stack", stack.name, "--json");
+  const runs = JSON.parse(history.output.slice(history.output.indexOf("["))) as { kind: string; result: string }[];
+  assert.equal(runs[0]?.kind, "update");
+  assert.equal(runs[0].result, "succeeded");
+});
+
+test("up again has nothing to do", async () => {
+  const again = await stack.up();
+  succeeded(again);
+  assert.match(again.output, /16 unchanged/);
+});
+
+test("a server line put back by hand is drift, and up repairs it", async () => {
+  await on(
+    "lb-0",
+    "echo '    server      master3 192.168.55.21:8443 check' >> /etc/haproxy/haproxy.cfg; systemctl reload haproxy",
+  );
+  const refreshed = await stack.refresh();
+  succeeded(refreshed);
+  assert.match(refreshed.output, /LoadBalancerPool lb-0\.example\.com\] drift: .*take master-3\.example\.com out/);
+  const repaired = await stack.up();
+  succeeded(repaired);
+  assert.match(repaired.output, /1 updated/);
+  assert.doesNotMatch((await on("lb-0", "cat /etc/haproxy/haproxy.cfg")).output, /master3/);
+  assert.match((await stack.up()).output, /16 unchanged/);
+});
+
+test("3→2 is refused at preview and at up --skip-preview with the names of both risks, and nothing is touched", async () => {
+  stack.drop("master-2");
+  const prints = await Promise.all(everyone.map(fingerprint));
+  for (const refused of [await stack.preview(), await stack.up()]) {
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.output, /below-three-masters/);
+    assert.match(refused.output, /even-members/);
+  }
+  assert.deepEqual(await Promise.all(everyone.map(fingerprint)), prints);
+});
+
+test("3→2 is done once both risks are acknowledged, with pods to drain and the bare one acknowledged too", async () => {
+  await on(
+    "master-0",
+    'oc run bare -n demo --image=localhost/lab/pod:v1 --image-pull-policy=Never --overrides=\'{"spec":{"nodeName":"master-2.example.com","terminationGracePeriodSeconds":1}}\'',
+  );
+  await eventually("the bare pod runs", 30, async () => {
+    const { output } = await on("master-0", "oc get pod bare -n demo --no-headers");
+    return output.includes("Running") ? undefined : output;
+  });
+  stack.acknowledge("below-three-masters", "even-members");
+  const bare = await stack.preview();
+  assert.notEqual(bare.code, 0);
+  assert.match(bare.output, /demo\/bare.*evict-bare-pods:master-2\.example\.com/s);
+  stack.acknowledge("below-three-masters", "even-members", "evict-bare-pods:master-2.example.com");
+  succeeded(await stack.up());
+  const listed = (await etcdctl("master-0", "member list")).output.trim().split("\n");
+  assert.equal(listed.length, 2);
+  assert.equal(
+    (await on("master-0", "oc get nodes -o name")).output,
+    "node/master-0.example.com\nnode/master-1.example.com\n",
+  );
+});
+
+test("destroy harms nothing", async () => {
+  const prints = await Promise.all(everyone.map(fingerprint));
+  succeeded(await stack.destroy());
+  assert.deepEqual(await Promise.all(everyone.map(fingerprint)), prints);
+  assert.equal((await etcdctl("master-0", "member list")).output.trim().split("\n").length, 2);
+  assert.ok(existsSync(files.archive));
+});
+
+const sha256 = (path: string): string => execFileSync("sha256sum", [path], { encoding: "utf8" }).split(" ")[0] ?? "";

@@ -1,0 +1,190 @@
+/** A stack on the lab as a test drives it: its own configuration file and state, the real `pulumi`, and the hosts' own word for it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Cast, cast, workFolder } from "../../lab/cluster.ts";
+import { environment } from "../../lab/lab.ts";
+import { files, stackConfig } from "../../lab/stack.ts";
+
+export interface Ran {
+  readonly code: number;
+  /** stdout and stderr as they came. */
+  readonly output: string;
+  /** Seconds. */
+  readonly took: number;
+}
+
+/** Everything the tests ran, for whoever looks after a failure. */
+export const transcript = join(workFolder, "transcript.log");
+const root = join(workFolder, "..");
+
+export class TestStack {
+  readonly name: string;
+  readonly hosts: Cast;
+  readonly config: string;
+  readonly #env: Record<string, string>;
+
+  private constructor(name: string, hosts: Cast, env: Record<string, string>) {
+    this.name = name;
+    this.hosts = hosts;
+    this.config = join(workFolder, `Pulumi.${name}.yaml`);
+    this.#env = env;
+  }
+
+  /** A new stack with an empty state, all masters of the lab declared. */
+  static async create(name: string, masters = 4): Promise<TestStack> {
+    const state = join(workFolder, `state-${name}`);
+    rmSync(state, { recursive: true, force: true });
+    mkdirSync(state, { recursive: true });
+    const stack = new TestStack(name, cast(masters), {
+      ...(await environment()),
+      PULUMI_BACKEND_URL: `file://${state}`,
+    });
+    writeFileSync(stack.config, stackConfig(stack.hosts));
+    const made = await stack.pulumi("stack", "init", name);
+    if (made.code !== 0) throw new Error(`stack init failed: ${made.output}`);
+    return stack;
+  }
+
+  /** Edits the configuration's text: `(text) => text`. */
+  edit(change: (text: string) => string): this {
+    const before = readFileSync(this.config, "utf8");
+    const after = change(before);
+    if (after === before) throw new Error("the edit of the stack's configuration changed nothing");
+    writeFileSync(this.config, after);
+    return this;
+  }
+
+  /** Deletes the line of a master, as the administrator does. */
+  drop(master: string): this {
+    return this.edit((text) => text.replace(new RegExp(`^    ${master}\\.example\\.com: .*\\n`, "m"), ""));
+  }
+
+  acknowledge(...risks: readonly string[]): this {
+    return this.edit((text) =>
+      text.replace(/openshift-masters:acknowledge: .*/, `openshift-masters:acknowledge: ${JSON.stringify(risks)}`),
+    );
+  }
+
+  preview(...more: readonly string[]): Promise<Ran> {
+    return this.#run("preview", "--diff", ...more);
+  }
+  up(...more: readonly string[]): Promise<Ran> {
+    return this.#run("up", "--yes", "--skip-preview", ...more);
+  }
+  refresh(): Promise<Ran> {
+    return this.#run("refresh", "--yes", "--skip-preview");
+  }
+  destroy(): Promise<Ran> {
+    return this.#run("destroy", "--yes", "--skip-preview");
+  }
+  async outputs(): Promise<Record<string, unknown>> {
+    const { output } = await this.pulumi("stack", "output", "--json", "--stack", this.name);
+    return JSON.parse(output.slice(output.indexOf("{"))) as Record<string, unknown>;
+  }
+
+  #words(verb: string, more: readonly string[]): string[] {
+    return [verb, "--stack", this.name, "--config-file", this.config, "--non-interactive", ...more];
+  }
+  #run(verb: string, ...more: readonly string[]): Promise<Ran> {
+    return this.pulumi(...this.#words(verb, more));
+  }
+
+  /** Any pulumi command. */
+  pulumi(...words: readonly string[]): Promise<Ran> {
+    return this.watched(undefined, ...words);
+  }
+
+  /** The same, with every new output told to `seen`. */
+  watched(
+    seen: ((output: string, child: ChildProcess) => void) | undefined,
+    ...words: readonly string[]
+  ): Promise<Ran> {
+    const started = Date.now();
+    const child = spawn("pulumi", words, {
+      cwd: root,
+      env: { ...process.env, ...this.#env },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 900_000,
+    });
+    let output = "";
+    const collect = (part: string) => {
+      output += part;
+      seen?.(output, child);
+    };
+    child.stdout.setEncoding("utf8").on("data", collect);
+    child.stderr.setEncoding("utf8").on("data", collect);
+    return new Promise((resolve) =>
+      child.on("close", (code) => {
+        const took = (Date.now() - started) / 1000;
+        appendFileSync(
+          transcript,
+          `\n===== ${new Date().toISOString()} pulumi ${words.join(" ")} → ${code ?? "killed"} after ${took.toFixed(1)} s\n${output}`,
+        );
+        resolve({ code: code ?? -1, output, took });
+      }),
+    );
+  }
+
+  /** `up`, told what it prints. */
+  watchedUp(seen: (output: string, child: ChildProcess) => void): Promise<Ran> {
+    return this.watched(seen, ...this.#words("up", ["--yes", "--skip-preview"]));
+  }
+}
+
+/** Runs a script on a host of the lab as root, over OpenSSH: the test's own eyes, not the program's. */
+export function on(host: string, script: string): Promise<Ran> {
+  const address = cast(7)[host] ?? host;
+  const words = [
+    "-i",
+    files.key,
+    "-o",
+    `UserKnownHostsFile=${files.knownHosts}`,
+    "-o",
+    "StrictHostKeyChecking=yes",
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "LogLevel=ERROR",
+    "-o",
+    "ConnectTimeout=5",
+    `root@${address}`,
+    script,
+  ];
+  const started = Date.now();
+  return new Promise((resolve) => {
+    const child = spawn("ssh", words, { stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (part: string) => (output += part));
+    child.stderr.setEncoding("utf8").on("data", (part: string) => (output += part));
+    child.on("close", (code) => resolve({ code: code ?? -1, output, took: (Date.now() - started) / 1000 }));
+  });
+}
+
+/** Everything a preview must not touch on a host: names, modes, owners, times, contents, and the units' states; one line each. */
+export async function fingerprint(host: string): Promise<string[]> {
+  const script = `find /etc /usr/local /root /opt /backup -xdev -printf '%p %m %U:%G %s %T@ %l\\n' 2>/dev/null | sort
+    find /etc /usr/local /root /backup -xdev -type f -exec sha256sum {} + 2>/dev/null | sort
+    systemctl list-unit-files --no-pager --no-legend | grep -v '^session-'
+    systemctl show -p ActiveState -p ExecMainPID -p NRestarts haproxy origin-node flanneld containerd`;
+  const { output } = await on(host, script);
+  if (output.length < 1000) throw new Error(`fingerprint of ${host}: ${output}`);
+  return output.split("\n");
+}
+
+/** Asks until it is so; throws after `seconds` with the last that was seen. */
+export async function eventually(what: string, seconds: number, ask: () => Promise<string | undefined>): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const seen = await ask();
+    if (seen === undefined) return;
+    if (Date.now() > end) throw new Error(`${what}: not so after ${seconds} s: ${seen}`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+export const etcdctl = (host: string, words: string): Promise<Ran> =>
+  on(
+    host,
+    `ETCDCTL_API=3 etcdctl --cacert /etc/etcd/ca.crt --cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --endpoints https://${cast(7)[host] ?? ""}:2379 ${words}`,
+  );

@@ -1,0 +1,324 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { Refusal } from "../../providers/plan/refusal.ts";
+import { readSettings, settingKeys } from "../../providers/plan/settings.ts";
+import { configuration, mastersOf } from "./world.ts";
+
+type Raw = Record<string, unknown>;
+const base = (): Raw => configuration(mastersOf(4));
+const withKey = (key: string, value: unknown): Raw => ({ ...base(), [key]: value });
+
+/** The lines of the refusal, or none. */
+function complaints(raw: Raw): string[] {
+  try {
+    readSettings(raw);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof Refusal, String(error));
+    const [head, ...lines] = error.message.split("\n");
+    assert.equal(head, "refusing the stack's configuration, nothing was touched:");
+    return lines.map((line) => {
+      assert.match(line, /^ {2}- openshift-masters:/);
+      return line.slice("  - openshift-masters:".length);
+    });
+  }
+}
+
+const name = "master-0.example.com";
+const master = (key: string, value: unknown): Raw => withKey("masters", { [key]: value });
+const lb = (entry: unknown): Raw => withKey("loadBalancers", { "lb-0.example.com": entry });
+
+describe("one thing wrong: the key's path, what is expected, what was seen", () => {
+  const cases: [what: string, raw: Raw, line: RegExp][] = [
+    ["an unknown key of the stack", withKey("mastres", {}), /^mastres: there is no such key$/],
+    ["an unknown key of ssh", withKey("ssh", { hostKeyCheck: false }), /^ssh\.hostKeyCheck: there is no such key$/],
+    [
+      "an unknown key of a master",
+      master(name, { address: "10.0.0.1", port: 1 }),
+      /^masters\.master-0\.example\.com\.port: there is no such key$/,
+    ],
+    [
+      "an unknown key of a load balancer",
+      lb({ address: "10.0.0.9", file: "/a" }),
+      /^loadBalancers\.lb-0\.example\.com\.file: there is no such key$/,
+    ],
+    [
+      "an unknown key of the bastion",
+      withKey("ssh", { bastion: { host: "b", user: "u", key: "k" } }),
+      /^ssh\.bastion\.key: there is no such key$/,
+    ],
+    ["no masters", withKey("masters", undefined), /^masters: .*expected record.*, got nothing$/],
+    ["an empty list of masters", withKey("masters", {}), /^masters: expected at least one master, got \{\}$/],
+    ["an array of masters", withKey("masters", [name]), /^masters: .*expected record.*got \["master-0/],
+    ["no inventory", withKey("inventory", undefined), /^inventory: .*expected object.*got nothing$/],
+    [
+      "an upper-case host name",
+      master("Master-0.example.com", { address: "10.0.0.1" }),
+      /^masters\.Master-0\.example\.com: expected a host name as of RFC 1123, in lower case, got "Master-0\.example\.com"$/,
+    ],
+    [
+      "a host name with an underscore",
+      master("master_0", { address: "10.0.0.1" }),
+      /^masters\.master_0: expected a host name/,
+    ],
+    [
+      "a host name that begins with a dash",
+      master("-rf", { address: "10.0.0.1" }),
+      /^masters\.-rf: expected a host name/,
+    ],
+    ["a label of 64 letters", master("a".repeat(64), { address: "10.0.0.1" }), /: expected a host name/],
+    ["an empty label", master("master..com", { address: "10.0.0.1" }), /: expected a host name/],
+    [
+      "a master that is only its address",
+      master(name, "10.0.0.1"),
+      /^masters\.master-0\.example\.com: .*expected object.*got "10\.0\.0\.1"$/,
+    ],
+    [
+      "a master without its address",
+      master(name, {}),
+      /^masters\.master-0\.example\.com\.address: .*expected string.*got nothing$/,
+    ],
+    [
+      "an address out of range",
+      master(name, { address: "10.0.0.256" }),
+      /^masters\.master-0\.example\.com\.address: expected an IP address or a host name, got "10\.0\.0\.256"$/,
+    ],
+    [
+      "an address of three numbers",
+      master(name, { address: "10.0.1" }),
+      /address: expected an IP address or a host name, got "10\.0\.1"$/,
+    ],
+    ["an address with a port", master(name, { address: "10.0.0.1:22" }), /address: expected an IP address/],
+    [
+      "an address with an option in front",
+      master(name, { address: "-oProxyCommand=x" }),
+      /address: expected an IP address/,
+    ],
+    [
+      "an address that ends a line",
+      master(name, { address: "10.0.0.1\n" }),
+      /address: expected an IP address or a host name, got "10\.0\.0\.1\\n"$/,
+    ],
+    ["a port of 0", withKey("ssh", { port: 0 }), /^ssh\.port: .*>=1, got 0$/],
+    ["a port above 65535", withKey("ssh", { port: 65536 }), /^ssh\.port: .*<=65535, got 65536$/],
+    ["a port in quotes", withKey("ssh", { port: "22" }), /^ssh\.port: .*expected number.*got "22"$/],
+    ["become in quotes", withKey("ssh", { become: "yes" }), /^ssh\.become: .*expected boolean.*got "yes"$/],
+    [
+      "a user of two lines",
+      withKey("ssh", { user: "root\nops" }),
+      /^ssh\.user: expected one line of text, got "root\\nops"$/,
+    ],
+    [
+      "a bastion without its user",
+      withKey("ssh", { bastion: { host: "b" } }),
+      /^ssh\.bastion\.user: .*expected string.*got nothing$/,
+    ],
+    [
+      "a relative configuration file",
+      lb({ address: "10.0.0.9", config: "haproxy.cfg" }),
+      /^loadBalancers\.lb-0\.example\.com\.config: expected an absolute path, got "haproxy\.cfg"$/,
+    ],
+    [
+      "a unit with a space",
+      lb({ address: "10.0.0.9", service: "haproxy; reboot" }),
+      /service: expected a systemd unit's name, got "haproxy; reboot"$/,
+    ],
+    [
+      "an unknown kind of load balancer",
+      lb({ kind: "nginx", address: "10.0.0.9" }),
+      /^loadBalancers\.lb-0\.example\.com\.kind: .*"haproxy".*got "nginx"$/,
+    ],
+    [
+      "a command without verify",
+      lb({ kind: "command", set: "./set.sh" }),
+      /^loadBalancers\.lb-0\.example\.com\.verify: .*expected string.*got nothing$/,
+    ],
+    [
+      "a load balancer's address",
+      lb({ address: 10 }),
+      /^loadBalancers\.lb-0\.example\.com\.address: .*expected string.*got 10$/,
+    ],
+    [
+      "a relative folder for backups",
+      withKey("backup", { directory: "backup" }),
+      /^backup\.directory: expected an absolute path, got "backup"$/,
+    ],
+    ["none kept", withKey("backup", { keep: 0 }), /^backup\.keep: .*>=1, got 0$/],
+    ["half a set kept", withKey("backup", { keep: 1.5 }), /^backup\.keep: .*int.*got 1\.5$/],
+    [
+      "a stamp that is no text",
+      withKey("backup", { stamp: 20261123 }),
+      /^backup\.stamp: .*expected string.*got 20261123$/,
+    ],
+    [
+      "a risk that does not exist",
+      withKey("acknowledge", ["losing-quorum"]),
+      /^acknowledge\.0: expected below-three-masters, even-members, host-gone:<name>.*, got "losing-quorum"$/,
+    ],
+    [
+      "a risk without its host",
+      withKey("acknowledge", ["even-members", "host-gone"]),
+      /^acknowledge\.1: expected below-three-masters.*, got "host-gone"$/,
+    ],
+    [
+      "risks that are no list",
+      withKey("acknowledge", "even-members"),
+      /^acknowledge: .*expected array.*got "even-members"$/,
+    ],
+    [
+      "kind: command, for now",
+      lb({ kind: "command", set: "./set.sh", verify: "./verify.sh" }),
+      /^loadBalancers\.lb-0\.example\.com: kind: command is not built yet/,
+    ],
+    [
+      "an encrypted archive, for now",
+      withKey("backup", { encrypt: "./backup.pub" }),
+      /^backup\.encrypt: encryption of the archive is not built yet/,
+    ],
+    [
+      "an inventory elsewhere without its address",
+      withKey("inventory", { path: "/etc/ansible/hosts", host: "admin.example.com" }),
+      /^inventory\.address: the inventory lies on another host, expected its address$/,
+    ],
+    [
+      "one address twice",
+      withKey("masters", { a: { address: "10.0.0.1" }, b: { address: "10.0.0.1" } }),
+      /^masters\.b: the address 10\.0\.0\.1 is already that of openshift-masters:masters\.a; every host needs its own$/,
+    ],
+    [
+      "a master's address at a node",
+      withKey("nodes", { n: { address: "192.168.55.8" } }),
+      /^nodes\.n: the address 192\.168\.55\.8 is already that of openshift-masters:masters\.master-0\.example\.com;/,
+    ],
+    [
+      "a master's address at a load balancer",
+      lb({ address: "192.168.55.8" }),
+      /^loadBalancers\.lb-0\.example\.com: the address 192\.168\.55\.8 is already that of openshift-masters:masters/,
+    ],
+    [
+      "a master's name at a node",
+      withKey("nodes", { [name]: { address: "10.0.0.77" } }),
+      /^nodes\.master-0\.example\.com: the name is already that of openshift-masters:masters\.master-0\.example\.com;/,
+    ],
+  ];
+  for (const [what, raw, line] of cases)
+    it(what, () => {
+      const lines = complaints(raw);
+      assert.equal(lines.length, 1, lines.join("\n"));
+      assert.match(lines[0] ?? "", line);
+    });
+
+  it("one address in two spellings", { todo: "settings.ts duplicates() compares addresses as written" }, () => {
+    const lines = complaints(withKey("masters", { a: { address: "fd00::1" }, b: { address: "FD00:0::1" } }));
+    assert.match(lines.join("\n"), /^masters\.b: the address .* is already that of openshift-masters:masters\.a/);
+  });
+});
+
+describe("the refusal", () => {
+  it("names everything that is wrong at once, in the order of the keys", () => {
+    const lines = complaints({
+      masters: { Big: { address: "10.0.0.1" }, ok: { address: "?" } },
+      inventory: { path: "" },
+      backup: { keep: 0 },
+      acknowledge: ["x"],
+      extra: 1,
+    });
+    assert.deepEqual(lines.map((line) => line.split(": ")[0]).toSorted(), [
+      "acknowledge.0",
+      "backup.keep",
+      "extra",
+      "inventory.path",
+      "masters.Big",
+      "masters.ok.address",
+    ]);
+  });
+
+  it("never shows a passphrase", () => {
+    const lines = complaints(withKey("ssh", { sshPassphrase: ["hunter2"] }));
+    assert.match(lines.join("\n"), /^ssh\.sshPassphrase: .*expected string/);
+    assert.doesNotMatch(lines.join("\n"), /hunter2/);
+  });
+
+  it("cuts a long value", () => {
+    const [line = ""] = complaints(withKey("acknowledge", ["x".repeat(1000)]));
+    assert.ok(line.length < 300, line);
+    assert.match(line, /…$/);
+  });
+});
+
+describe("what is right", () => {
+  it("the smallest configuration gets the defaults", () => {
+    assert.deepEqual(readSettings({ masters: { m: { address: "10.0.0.1" } }, inventory: { path: "./hosts" } }), {
+      ssh: { user: "root", become: false, knownHosts: "~/.ssh/known_hosts", port: 22 },
+      masters: { m: { address: "10.0.0.1" } },
+      loadBalancers: {},
+      nodes: {},
+      inventory: { path: "./hosts" },
+      backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "" },
+      acknowledge: [],
+    });
+  });
+
+  it("a key that is undefined is a key that is absent", () =>
+    assert.deepEqual(
+      readSettings({ ...base(), ssh: undefined, backup: undefined, acknowledge: undefined }),
+      readSettings(base()),
+    ));
+
+  it("a load balancer without kind is haproxy", () =>
+    assert.deepEqual(readSettings(lb({ address: "lb.example.com" })).loadBalancers["lb-0.example.com"], {
+      kind: "haproxy",
+      address: "lb.example.com",
+      config: "/etc/haproxy/haproxy.cfg",
+      service: "haproxy",
+    }));
+
+  it("every key that was given is kept", () => {
+    const given = {
+      ssh: {
+        user: "ops",
+        become: true,
+        privateKeyPath: "~/k",
+        agent: true,
+        sshPassphrase: "p",
+        knownHosts: "./kh",
+        port: 2222,
+        bastion: { host: "b.example.com", user: "ops", port: 22 },
+      },
+      masters: { "master-0": { address: "fd00::1" }, "master-1": { address: "m1.example.com" } },
+      loadBalancers: { lb: { kind: "haproxy", address: "10.0.0.9", config: "/a b", service: "rh-haproxy18@x.y" } },
+      nodes: { n: { address: "10.0.0.3" } },
+      inventory: { path: "/etc/ansible/hosts", host: "admin", address: "10.0.0.4" },
+      backup: { directory: "/b", archive: "./a", keep: 1, stamp: "2026-11-23" },
+      acknowledge: [
+        "below-three-masters",
+        "even-members",
+        "host-gone:master-3.example.com",
+        "evict-bare-pods:m",
+        "local-data:m",
+      ],
+    };
+    assert.deepEqual(readSettings(given), given);
+  });
+
+  it("settingKeys are the keys of the interface", () =>
+    assert.deepEqual(
+      [...settingKeys],
+      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "acknowledge"],
+    ));
+});
+
+it("no value makes it throw anything but a Refusal", () =>
+  fc.assert(
+    fc.property(fc.constantFrom(...settingKeys), fc.jsonValue(), (key, value) => {
+      complaints(withKey(key, value));
+    }),
+  ));
+it("every IPv4 address is taken, and none with a number above 255", () =>
+  fc.assert(
+    fc.property(fc.ipV4(), fc.integer({ min: 256, max: 999 }), (address, much) => {
+      assert.deepEqual(complaints(master(name, { address })), []);
+      assert.equal(complaints(master(name, { address: address.replace(/\d+$/, String(much)) })).length, 1);
+    }),
+  ));

@@ -1,0 +1,34 @@
+/** `npm test`: sets everything up, then types, lint, format, and every test; the lab is shared by those that need it. `--all` adds the grids. */
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { down, up } from "../lab/lab.ts";
+import { check } from "./check.ts";
+import { engine } from "./engine.ts";
+import { main, say, seconds, step } from "./say.ts";
+
+const root = join(import.meta.dirname, "..");
+
+/** Files one after the other: they share the lab, and two cores. */
+function run(what: string, patterns: readonly string[]): number {
+  const started = Date.now();
+  const found = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
+  say(`${what}: ${found.length} files`);
+  const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=1", "--test-reporter=spec", "--test-timeout=1500000", ...found], { cwd: root, stdio: "inherit" });
+  say(`${what}: ${status === 0 ? "passed" : "FAILED"} in ${seconds(Date.now() - started)}`);
+  return status ?? 1;
+}
+
+await main(async () => {
+  const all = process.argv.includes("--all");
+  const checked = await check();
+  await step("setting up: the Pulumi engine", engine);
+  await up({ masters: 4, grace: 5 });
+  const codes = [
+    checked ? 0 : 1,
+    run("pure and local tests", ["tests/*.test.ts", "tests/plan/*.test.ts", "tests/tools/*.test.ts", "tests/remote/*.test.ts"]),
+    run("tests on the lab", ["tests/lab/*.test.ts", ...(all ? ["tests/grid/*.test.ts"] : [])]),
+  ];
+  await down();
+  return codes.find((code) => code !== 0) ?? 0;
+});

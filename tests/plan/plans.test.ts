@@ -549,6 +549,16 @@ describe("half done", () => {
       ),
       [[master(2), "controllers"]],
     ));
+  it("controllers alone are restarted with the API in its pools, and put back into them first", () => {
+    const old = withMaster(edited, master(2), { configChanged: now, listeners: [{ port: 8444, since: started }] });
+    const out = withConfig(old, lb0, (text) =>
+      swap(text, "192.168.55.13:8443 check", "192.168.55.13:8443 check disabled"),
+    );
+    const [back, restart] = planMasterConfig(out, change);
+    assert.ok(back?.do === "put-back" && restart?.do === "restart-master");
+    assert.deepEqual([restart.components, restart.balancers], [["controllers"], []]);
+    assert.deepEqual(restart.commands, ["master-restart controllers"]);
+  });
   it("a process of unknown age is not restarted again and again", () =>
     assert.deepEqual(
       restarts(withMaster(edited, master(2), { configChanged: now, listeners: [{ port: 8443, since: 0 }] })),
@@ -559,11 +569,11 @@ describe("half done", () => {
     assert.deepEqual(brief(planMasterConfig(env, change)), [`edit ${master(0)}`, `restart-master ${master(0)}`]);
   });
 
-  const back = (so: World) =>
+  const putBack = (so: World) =>
     planMasterConfig(so, change).map((step) => step.do === "put-back" && [step.host, step.balancer, step.node.name]);
   it("a server that was left disabled in the file: put back", () =>
     assert.deepEqual(
-      back(
+      putBack(
         withConfig(edited, lb0, (text) =>
           swap(text, "master1 192.168.55.12:8443 check", "master1 192.168.55.12:8443 check disabled"),
         ),
@@ -573,7 +583,7 @@ describe("half done", () => {
   for (const status of ["MAINT", "DRAIN", "MAINT (via api/x)"])
     it(`a server that was left in ${status}: put back`, () =>
       assert.deepEqual(
-        back(
+        putBack(
           withBalancer(edited, lb1, ({ stats }) => ({
             stats: (stats ?? []).map((row) => (row.server === "master2" ? { ...row, status } : row)),
           })),
@@ -582,14 +592,14 @@ describe("half done", () => {
       ));
   it("a server that is DOWN is not put back: that is for Preflight", () =>
     assert.deepEqual(
-      back(
+      putBack(
         withBalancer(edited, lb1, ({ stats }) => ({ stats: (stats ?? []).map((row) => ({ ...row, status: "DOWN" })) })),
       ),
       [],
     ));
   it("the leaving one's server in MAINT is nobody's to put back", () =>
     assert.deepEqual(
-      back(
+      putBack(
         withBalancer(edited, lb1, ({ stats }) => ({
           stats: (stats ?? []).map((row) => (row.server === "master3" ? { ...row, status: "MAINT" } : row)),
         })),

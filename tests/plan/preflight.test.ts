@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Hosts, MasterFacts } from "../../providers/plan/facts.ts";
+import { type Hosts, type MasterFacts, isReachable } from "../../providers/plan/facts.ts";
 import {
   planAuthority,
   planBalancer,
@@ -13,7 +13,7 @@ import {
   planNodeRemoval,
   planStaticPods,
 } from "../../providers/plan/plans.ts";
-import { judge, toleranceInWords } from "../../providers/plan/preflight.ts";
+import { type Judgement, judge, toleranceInWords } from "../../providers/plan/preflight.ts";
 import type { Change, World } from "../../providers/plan/steps.ts";
 import {
   after,
@@ -39,8 +39,10 @@ import {
 const [lb0, lb1, node0] = ["lb-0.example.com", "lb-1.example.com", "node-0.example.com"];
 const both = ["below-three-masters", "even-members"];
 const four = mastersOf(4);
-const refusals = (world: World, change: Change, before: Hosts = four) => judge(world, change, before).refusals;
-const adopting = (world: World, change: Change) => judge(world, change, undefined).refusals;
+/** All that is refused, what may pass by itself included. */
+const told = ({ refusals, passing }: Judgement): string[] => [...refusals, ...passing];
+const refusals = (world: World, change: Change, before: Hosts = four) => told(judge(world, change, before));
+const adopting = (world: World, change: Change) => told(judge(world, change, undefined));
 /** The sentences are exactly these, in any order. */
 function refused(found: readonly string[], sentences: readonly RegExp[]): void {
   const told = `\n${found.join("\n")}`;
@@ -72,6 +74,10 @@ const pod = (over: object) => ({
 });
 const withPods = (world: World, ...pods: object[]): World =>
   withCluster(world, { pods: { [master(3)]: pods.map(pod) } });
+const membersOf = (world: World) => {
+  const facts = world.masters[master(0)];
+  return isReachable(facts) ? (facts.etcd?.members ?? []) : [];
+};
 const holdsAll: MasterFacts["authority"] = [
   { path: "/etc/origin/master/ca.serial.txt", serial: "1F" },
   { path: "/etc/etcd/ca/serial", serial: "0A" },
@@ -82,6 +88,7 @@ describe("nothing is refused", () => {
     const { world, change } = removal(4, [3]);
     assert.deepEqual(judge(world, change, four), {
       refusals: [],
+      passing: [],
       notes: ["etcd 4→3: quorum 2, tolerates 1 failure, as before"],
     });
   });
@@ -403,6 +410,7 @@ describe("risks", () => {
     const { world, change } = removal(3, [2], both);
     assert.deepEqual(judge(world, change, three), {
       refusals: [],
+      passing: [],
       notes: ["etcd 3→2: quorum 2, tolerates no failure, 1 before"],
     });
   });
@@ -586,9 +594,32 @@ describe("the certificate authorities", () => {
   );
 });
 
+it("an API that is not ready may become so by itself, nothing else may", () => {
+  const { world, change } = removal(4, [3]);
+  const readiness = { ready: false, asked: "/readyz", seen: "HTTP 500" };
+  const { refusals: lasting, passing } = judge(
+    withMaster(unreachable(world, lb0), master(1), { readiness }),
+    change,
+    four,
+  );
+  refused(lasting, [/lb-0/]);
+  refused(passing, [/^the API of master-1/]);
+});
+
 describe("the leaving host is gone", () => {
   const { world: whole } = removal(4, [3]);
   const world = unreachable(whole, master(3));
+  it("one that was retired earlier need not answer, once neither etcd nor the cluster knows it", () => {
+    const forgotten = withCluster(
+      withEtcd(world, ({ members }) => ({ members: members.slice(0, 3) })),
+      ({ nodes }) => ({ nodes: nodes.filter(({ name }) => name !== master(3)) }),
+    );
+    const earlier = (so: World, before: Hosts) => refusals(so, changeOf(4, [3]), before);
+    assert.deepEqual(earlier(forgotten, mastersOf(3)), []);
+    assert.equal(earlier(forgotten, four).length, 1);
+    for (const so of [withEtcd(forgotten, { members: membersOf(whole) }), { ...forgotten, cluster: whole.cluster }])
+      assert.equal(earlier(so, mastersOf(3)).filter((one) => one.includes("leaves and cannot be reached")).length, 1);
+  });
   it("acknowledged by its name", () =>
     assert.deepEqual(refusals(world, changeOf(4, [3], [`host-gone:${master(3)}`])), []));
   it("another host's name does not help", () =>

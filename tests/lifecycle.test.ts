@@ -1,0 +1,512 @@
+/** The life of a resource, on a session that is no session: hosts are a list of what is left to do, and every command is written down. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it, mock } from "node:test";
+import { type Inputs, type Kind, addressIn, lifecycle } from "../providers/lifecycle.ts";
+import { Refusal } from "../providers/plan/refusal.ts";
+import type { Change, Step, World } from "../providers/plan/steps.ts";
+import type { Session } from "../providers/remote/session.ts";
+import { changeOf, fileOf, master, mastersOf, removal, unreachable } from "./plan/world.ts";
+
+const [m0, m1, m2, m3] = [master(0), master(1), master(2), master(3)];
+const four = mastersOf(4);
+const three = mastersOf(3);
+
+/** Hosts on which flanneld is still to be restarted; a restart takes the host off the list. */
+class Hosts {
+  readonly settings = changeOf(4, [3]).settings;
+  readonly run = "run";
+  readonly date = "20261123";
+  readonly connections = {};
+  readonly commands: string[] = [];
+  readonly asked: { change: Change; retired: string[] }[] = [];
+  permits = 0;
+  left: string[];
+  world: World = removal(4, [3]).world;
+  /** Called before a host is touched; throws to make a step fail. */
+  allow: (nth: number) => void = () => undefined;
+  /** Called on every look. */
+  seen: () => void = () => undefined;
+  /** Whether a restart has its effect. */
+  works = true;
+
+  constructor(...left: string[]) {
+    this.left = left;
+  }
+  get session(): Session {
+    return this as unknown as Session;
+  }
+  forget(): void {
+    this.asked.length += 0;
+  }
+  look(change: Change, retired: ReadonlySet<string> = new Set()): Promise<{ world: World; change: Change }> {
+    return Promise.resolve().then(() => {
+      this.seen();
+      this.asked.push({ change, retired: [...retired] });
+      return { world: this.world, change };
+    });
+  }
+  permit(): Promise<void> {
+    return Promise.resolve().then(() => {
+      this.allow(++this.permits);
+    });
+  }
+  host(name: string, address: string) {
+    const run = (script: string) => {
+      this.commands.push(`${name} ${script}`);
+      if (this.works && script.includes("restart")) this.left = this.left.filter((one) => one !== name);
+      return Promise.resolve({ code: 0, stdout: script.includes("is-active") ? "active\n" : "", stderr: "", took: 1 });
+    };
+    return { name, address, run };
+  }
+}
+
+const restart = (host: string): Step => ({ do: "restart-flannel", host, title: "restart flanneld" });
+const label = (host: string): string => `${host}: restart flanneld`;
+const kindOf = (hosts: Hosts, more: Partial<Kind> = {}): Kind => ({
+  type: "FlannelNetwork",
+  list: "masters",
+  also: ["stamp"],
+  plan: () => hosts.left.map(restart),
+  ...more,
+});
+const providerOf = (hosts: Hosts, more: Partial<Kind> = {}) => lifecycle(kindOf(hosts, more), () => hosts.session);
+
+type Provider = ReturnType<typeof lifecycle>;
+const check = async (provider: Provider, olds: Inputs, news: Inputs) =>
+  (await provider.check?.(olds, news)) as { inputs: Inputs; failures?: { property: string; reason: string }[] };
+const changes = async (provider: Provider, olds: Inputs, news: Inputs): Promise<boolean> =>
+  (await provider.diff?.("id", olds, news))?.changes === true;
+const update = async (provider: Provider, olds: Inputs, news: Inputs): Promise<Inputs> =>
+  (await provider.update?.("id", olds, news))?.outs as Inputs;
+const read = async (provider: Provider, props: Inputs): Promise<Inputs> =>
+  (await provider.read?.("id", props))?.props as Inputs;
+
+/** What the engine would save of a failed step. */
+interface Failure extends Error {
+  readonly id?: string;
+  readonly properties?: Inputs;
+  readonly reasons?: string[];
+}
+async function failure(work: Promise<unknown>): Promise<Failure> {
+  try {
+    await work;
+  } catch (error) {
+    assert.ok(error instanceof Error);
+    return error;
+  }
+  return assert.fail("it did not fail");
+}
+const stop = (at: number) => (nth: number) => {
+  if (nth >= at) throw new Error(`host ${nth} is gone\x1b[2J`);
+};
+
+let printed: string[] = [];
+beforeEach(() => {
+  printed = [];
+  mock.method(console, "log", (line: string) => printed.push(line));
+});
+afterEach(() => mock.restoreAll());
+
+describe("check", () => {
+  it("first time: nothing is added to the inputs", async () => {
+    const hosts = new Hosts();
+    assert.deepEqual(await check(providerOf(hosts), {}, { masters: four }), { inputs: { masters: four } });
+    assert.deepEqual(hosts.asked[0]?.change.leaving, {});
+  });
+
+  it("plans for those who leave, shows it, remembers their addresses, and touches nothing", async () => {
+    const hosts = new Hosts(m0, m1);
+    const found = await check(providerOf(hosts), { masters: four }, { masters: three });
+    assert.deepEqual(found, { inputs: { masters: three, retired: { [m3]: "192.168.55.21" } } });
+    assert.deepEqual(hosts.asked[0]?.change.leaving, { [m3]: "192.168.55.21" });
+    assert.deepEqual(hosts.asked[0].retired, []);
+    assert.deepEqual([hosts.permits, hosts.commands], [0, []]);
+    assert.deepEqual(printed, [
+      "[FlannelNetwork] to do, in this order:",
+      `[FlannelNetwork]   1. ${label(m0)}`,
+      `[FlannelNetwork]   2. ${label(m1)}`,
+    ]);
+  });
+
+  it("the hash of every file to be edited goes into the inputs", async () => {
+    const before = fileOf("/etc/x", "a\n");
+    const plan = (): Step[] => [
+      { do: "edit", host: m0, title: "t", edit: { before, after: "b\n" } },
+      { do: "edit", host: m1, title: "t", edit: { before, after: "b\n" } },
+    ];
+    const { inputs } = await check(providerOf(new Hosts(), { plan }), { masters: four }, { masters: three });
+    assert.deepEqual(inputs["files"], { [`${m0}:/etc/x`]: before.sha256, [`${m1}:/etc/x`]: before.sha256 });
+  });
+
+  it("a host that was retired before is told as such, and its return takes it off", async () => {
+    const hosts = new Hosts();
+    const olds = { masters: three, retired: { [m3]: "192.168.55.21" } };
+    const { inputs } = await check(providerOf(hosts), olds, { masters: mastersOf(2) });
+    assert.deepEqual(inputs["retired"], { [m2]: "192.168.55.13", [m3]: "192.168.55.21" });
+    assert.deepEqual(hosts.asked[0]?.retired, [m3]);
+    assert.equal((await check(providerOf(hosts), olds, { masters: four })).inputs["retired"], undefined);
+  });
+
+  it("addresses in whatever form the map has them", () => {
+    const cases: [string, string][] = [
+      ["192.168.55.8", "192.168.55.8"],
+      ["192.168.55.8:8443", "192.168.55.8"],
+      ["https://192.168.55.8:2380", "192.168.55.8"],
+      ["https://[fd00::8]:2380", "fd00::8"],
+      ["[fd00::8]:8443", "fd00::8"],
+      ["fd00::8", "fd00::8"],
+      ["m1.example.com:8443", "m1.example.com"],
+      ["m1.example.com", "m1.example.com"],
+    ];
+    for (const [value, address] of cases) assert.equal(addressIn(value), address, value);
+  });
+
+  it("what Preflight refuses is a failure for each sentence, control characters escaped", async () => {
+    const judge = () => ({ refusals: ["one\x07", "two"], passing: [], notes: ["a note"] });
+    const hosts = new Hosts(m0);
+    const { failures } = await check(providerOf(hosts, { judge }), { masters: four }, { masters: three });
+    assert.deepEqual(
+      failures?.map(({ reason }) => reason),
+      ["refused, nothing was touched: one\\x07", "refused, nothing was touched: two"],
+    );
+    assert.deepEqual(printed, ["[FlannelNetwork] note: a note"]);
+  });
+  it("judges with the masters of the last `up`, undefined at adoption", async () => {
+    const before: unknown[] = [];
+    const judge: Kind["judge"] = (_world, _change, hosts) => {
+      before.push(hosts);
+      return { refusals: [], passing: [], notes: [] };
+    };
+    const provider = providerOf(new Hosts(), { judge });
+    await check(provider, {}, { masters: three });
+    await check(provider, { masters: four }, { masters: three });
+    assert.deepEqual(before, [undefined, four]);
+  });
+  it("what may pass by itself is waited for", async () => {
+    let looks = 0;
+    const judge = () => ({ refusals: [], passing: looks++ === 0 ? ["the API restarts"] : [], notes: [] });
+    const { failures } = await check(providerOf(new Hosts(), { judge }), { masters: four }, { masters: three });
+    assert.deepEqual([failures, looks], [undefined, 2]);
+    assert.match(printed[0] ?? "", /^\[FlannelNetwork\] waiting up to \d+ s: the API restarts$/);
+  });
+  it("not beside something that lasts: both are told at once", async () => {
+    const judge = () => ({ refusals: ["lasting"], passing: ["the API restarts"], notes: [] });
+    const { failures } = await check(providerOf(new Hosts(), { judge }), { masters: four }, { masters: three });
+    assert.deepEqual(
+      failures?.map(({ reason }) => reason.replace(/^.*: /, "")),
+      ["lasting", "the API restarts"],
+    );
+  });
+  it("a plan that is refused is a failure, anything else is an error", async () => {
+    const failing = (error: Error) =>
+      check(
+        providerOf(new Hosts(), {
+          plan: () => {
+            throw error;
+          },
+        }),
+        { masters: four },
+        { masters: three },
+      );
+    assert.match(
+      (await failing(new Refusal("line 3"))).failures?.[0]?.reason ?? "",
+      /^refused, nothing was touched: line 3$/,
+    );
+    assert.equal((await failure(failing(new TypeError("x")))).name, "TypeError");
+  });
+  for (const masters of ["master-0", undefined, { [m0]: 1 }])
+    it(`${JSON.stringify(masters)} is no map`, async () => {
+      const { failures } = await check(providerOf(new Hosts()), {}, { masters });
+      assert.deepEqual(failures, [{ property: "masters", reason: "masters must be a map of host name to address" }]);
+    });
+  it("what is done at every update is shown only when there will be one", async () => {
+    const provider = providerOf(new Hosts(m0), { always: true });
+    await check(provider, { masters: four, stamp: "a" }, { masters: four, stamp: "a" });
+    assert.deepEqual(printed, []);
+    await check(provider, { masters: four, stamp: "a" }, { masters: four, stamp: "b" });
+    assert.equal(printed.length, 2);
+    await check(provider, {}, { masters: four, stamp: "b" });
+    assert.equal(printed.length, 4);
+  });
+});
+
+describe("diff", () => {
+  const cases: [what: string, olds: Inputs, news: Inputs, changed: boolean][] = [
+    ["the same", { masters: four, pending: [] }, { masters: four }, false],
+    [
+      "the same in another order",
+      { masters: four },
+      { masters: Object.fromEntries(Object.entries(four).reverse()) },
+      false,
+    ],
+    ["one fewer", { masters: four }, { masters: three }, true],
+    ["another address", { masters: four }, { masters: { ...four, [m0]: "10.0.0.1" } }, true],
+    ["a further input", { masters: four, stamp: "a" }, { masters: four, stamp: "b" }, true],
+    ["a further input that was not there", { masters: four }, { masters: four, stamp: "b" }, true],
+    ["an input that nobody compares", { masters: four, other: 1 }, { masters: four, other: 2 }, false],
+    [
+      "files and retired hosts are no change",
+      { masters: four },
+      { masters: four, files: { a: "b" }, retired: { x: "y" } },
+      false,
+    ],
+    ["pending steps", { masters: four, pending: ["x"] }, { masters: four }, true],
+    ["an unreachable host", { masters: four, pending: [], unreachable: ["x"] }, { masters: four }, false],
+  ];
+  for (const [what, olds, news, changed] of cases)
+    it(what, async () => assert.equal(await changes(providerOf(new Hosts()), olds, news), changed));
+});
+
+describe("update", () => {
+  const olds = { masters: four, etcd: "known", pending: ["x"], unreachable: ["y"], files: { old: "1" } };
+
+  it("does the steps in order, each with leave, proves them, and leaves nothing pending", async () => {
+    const hosts = new Hosts(m1, m0);
+    const outs = await update(providerOf(hosts, { facts: () => ({ fact: "new" }) }), olds, { masters: three });
+    assert.deepEqual(
+      hosts.commands.filter((command) => command.includes("restart")),
+      [m1, m0].map((host) => `${host} systemctl restart flanneld.service`),
+    );
+    assert.equal(hosts.permits, 2);
+    const { record, ...rest } = outs;
+    assert.deepEqual(rest, { masters: three, etcd: "known", fact: "new", pending: [], unreachable: [] });
+    const { at, steps } = (record as Record<string, { at: string; steps: Inputs[] }>)[m3] ?? assert.fail();
+    assert.match(at, /^\d{4}-\d\d-\d\dT.*Z$/);
+    assert.deepEqual(
+      steps.map(({ took, ...step }) => [step, /^\d+\.\d s$/.test(String(took))]),
+      [m1, m0].map((host) => [{ step: "FlannelNetwork: restart flanneld", host, result: "done" }, true]),
+    );
+  });
+
+  it("what is already so is not done again", async () => {
+    const hosts = new Hosts();
+    const outs = await update(providerOf(hosts), olds, { masters: three });
+    assert.deepEqual([hosts.permits, hosts.commands], [0, []]);
+    assert.deepEqual([outs["masters"], outs["pending"]], [three, []]);
+  });
+
+  it("a record of an earlier change is kept as it is", async () => {
+    const earlier = { "master-9": { at: "2026-01-01T00:00:00.000Z", steps: [{ step: "s" }] } };
+    const before = { ...olds, record: structuredClone(earlier) };
+    const outs = await update(providerOf(new Hosts(m0)), before, { masters: three });
+    assert.deepEqual((outs["record"] as Inputs)["master-9"], earlier["master-9"]);
+    assert.deepEqual(before.record, earlier);
+  });
+
+  it("fails in the middle: the old list, what is undone, what was done", async () => {
+    const hosts = new Hosts(m0, m1, m2);
+    hosts.allow = stop(2);
+    const error = await failure(update(providerOf(hosts), olds, { masters: three, stamp: "s" }));
+    assert.equal(error.message, "host 2 is gone\\x1b[2J");
+    assert.equal(error.id, "flannelnetwork");
+    assert.deepEqual(error.reasons, [error.message]);
+    const { record, ...rest } = error.properties ?? assert.fail();
+    assert.deepEqual(rest, {
+      masters: four,
+      etcd: "known",
+      stamp: "s",
+      pending: [label(m1), label(m2)],
+      unreachable: [],
+    });
+    const { at, steps } = (record as Record<string, { at: string; steps: Inputs[] }>)[m3] ?? assert.fail();
+    assert.deepEqual([at, steps.map(({ host }) => host)], ["", [m0]]);
+    assert.deepEqual(hosts.left, [m1, m2]);
+  });
+
+  it("and the next update goes on where it stopped", async () => {
+    const hosts = new Hosts(m0, m1, m2);
+    hosts.allow = stop(2);
+    const provider = providerOf(hosts);
+    const saved = (await failure(update(provider, olds, { masters: three }))).properties ?? assert.fail();
+    hosts.allow = () => undefined;
+    hosts.commands.length = 0;
+    assert.equal(await changes(provider, saved, { masters: three }), true);
+    const outs = await update(provider, saved, { masters: three });
+    assert.deepEqual(
+      hosts.commands.filter((command) => command.includes("restart")).map((command) => command.split(" ")[0]),
+      [m1, m2],
+    );
+    assert.deepEqual([outs["masters"], outs["pending"]], [three, []]);
+    const { steps } = (outs["record"] as Record<string, { steps: Inputs[] }>)[m3] ?? assert.fail();
+    assert.deepEqual(
+      steps.map(({ host }) => host),
+      [m0, m1, m2],
+    );
+  });
+
+  it("fails before it knows its steps: pending all the same", async () => {
+    const hosts = new Hosts(m0);
+    hosts.seen = () => {
+      throw new Error("no answer");
+    };
+    const { properties, reasons } = await failure(update(providerOf(hosts), olds, { masters: three }));
+    assert.deepEqual(
+      [properties?.["masters"], properties?.["pending"], reasons],
+      [four, ["prove FlannelNetwork"], ["no answer"]],
+    );
+  });
+
+  it("every step done and the hosts still show it undone: failed", async () => {
+    const hosts = new Hosts(m0);
+    hosts.works = false;
+    const { message, properties } = await failure(update(providerOf(hosts), olds, { masters: three }));
+    assert.match(message, /still show undone: master-0\.example\.com: restart flanneld$/);
+    assert.deepEqual([properties?.["masters"], properties?.["pending"]], [four, ["prove FlannelNetwork"]]);
+  });
+
+  it("what is due every time is not proved by a plan that is empty", async () => {
+    const hosts = new Hosts(m0);
+    hosts.works = false;
+    const outs = await update(providerOf(hosts, { always: true, remember: () => ({ backups: 1 }) }), olds, {
+      masters: three,
+    });
+    assert.deepEqual([outs["pending"], outs["backups"]], [[], 1]);
+  });
+
+  it("Preflight refuses at `up` as well, before anything is touched", async () => {
+    const hosts = new Hosts(m0);
+    const judge = () => ({ refusals: ["one", "two"], passing: [], notes: [] });
+    const error = await failure(update(providerOf(hosts, { judge }), olds, { masters: three }));
+    assert.match(error.message, /one; two/);
+    assert.deepEqual([hosts.permits, hosts.commands], [0, []]);
+    assert.deepEqual(error.properties?.["masters"], four);
+  });
+
+  it("facts that cannot be read are no failure", async () => {
+    const facts = () => {
+      throw new Error("x");
+    };
+    assert.equal((await update(providerOf(new Hosts(m0), { facts }), olds, { masters: three }))["etcd"], "known");
+  });
+});
+
+describe("update writes nothing that was not shown", () => {
+  const before = fileOf("/etc/x", "a\n");
+  const edit = (host: string): Step => ({ do: "edit", host, title: "edit", edit: { before, after: "b\n" } });
+  const attempt = async (files: Inputs | undefined) => {
+    const hosts = new Hosts(m0);
+    const provider = providerOf(hosts, { plan: () => [...hosts.left.map(restart), edit(m1)] });
+    const error = await failure(update(provider, { masters: four }, { masters: three, ...(files && { files }) }));
+    return { hosts, error };
+  };
+  for (const [what, files, message] of [
+    [
+      "no plan was shown",
+      undefined,
+      /^master-1\.example\.com: \/etc\/x is not in the plan that was shown: nothing was written; /,
+    ],
+    ["another host's file was shown", { [`${m0}:/etc/x`]: before.sha256 }, /is not in the plan that was shown/],
+    [
+      "the file was changed since",
+      { [`${m1}:/etc/x`]: "0".repeat(64) },
+      /^master-1\.example\.com: \/etc\/x was changed after the plan was shown: nothing was written; /,
+    ],
+  ] as const)
+    it(what, async () => {
+      const { hosts, error } = await attempt(files);
+      assert.match(error.message, message);
+      assert.deepEqual([hosts.permits, hosts.commands], [0, []], "not even the steps before it");
+      assert.deepEqual(error.properties?.["pending"], [label(m0), `${m1}: edit`]);
+      assert.deepEqual(error.properties["masters"], four);
+    });
+  it("the very bytes that were shown", async () => {
+    const { hosts } = await attempt({ [`${m1}:/etc/x`]: before.sha256 });
+    assert.equal(hosts.permits, 2);
+  });
+});
+
+describe("create", () => {
+  const create = async (provider: Provider, inputs: Inputs) => provider.create(inputs);
+  it("adopts: observes, does what is left, and gives its id", async () => {
+    const hosts = new Hosts();
+    const { id, outs } = await create(providerOf(hosts, { facts: () => ({ fact: 1 }) }), { masters: four });
+    assert.equal(id, "flannelnetwork");
+    assert.deepEqual(outs, { masters: four, fact: 1, pending: [], record: {}, unreachable: [] });
+    assert.deepEqual(hosts.commands, []);
+  });
+  it("a failed one leaves no resource: neither id nor properties", async () => {
+    const hosts = new Hosts(m0);
+    hosts.allow = stop(1);
+    const error = await failure(create(providerOf(hosts), { masters: four }));
+    assert.equal(error.message, "host 1 is gone\\x1b[2J");
+    for (const key of ["id", "properties", "reasons"]) assert.equal(key in error, false, key);
+  });
+});
+
+describe("read", () => {
+  const props = { masters: four, etcd: "known", pending: [label(m2)], record: { x: 1 } };
+
+  it("keeps what is pending, and adds what the hosts show undone, each once", async () => {
+    const found = await read(providerOf(new Hosts(m2, m0)), props);
+    assert.deepEqual(found, { ...props, pending: [label(m2), label(m0)], unreachable: [] });
+    assert.deepEqual(
+      printed,
+      [m2, m0].map((host) => `[FlannelNetwork] drift: ${label(host)}`),
+    );
+  });
+  it("hosts that show nothing undone do not clear a failure", async () => {
+    const provider = providerOf(new Hosts());
+    const found = await read(provider, props);
+    assert.deepEqual(found["pending"], [label(m2)]);
+    assert.equal(await changes(provider, found, { masters: four }), true);
+  });
+  it("a failed update, a refresh, and the next run: still a change", async () => {
+    const hosts = new Hosts(m0);
+    hosts.allow = stop(1);
+    const provider = providerOf(hosts);
+    const saved = (await failure(update(provider, { masters: four }, { masters: three }))).properties ?? assert.fail();
+    hosts.left = [];
+    const refreshed = await read(provider, saved);
+    assert.deepEqual([refreshed["masters"], refreshed["pending"]], [four, [label(m0)]]);
+    assert.equal(await changes(provider, refreshed, { masters: three }), true);
+    assert.equal(await changes(provider, refreshed, { masters: four }), true);
+  });
+  it("touches nothing", async () => {
+    const hosts = new Hosts(m0);
+    await read(providerOf(hosts), props);
+    assert.deepEqual([hosts.permits, hosts.commands], [0, []]);
+  });
+  it("hosts that were retired are looked for as such", async () => {
+    const hosts = new Hosts();
+    await read(providerOf(hosts), { masters: three, retired: { [m3]: "192.168.55.21" } });
+    assert.deepEqual(hosts.asked[0]?.change.leaving, { [m3]: "192.168.55.21" });
+    assert.deepEqual(hosts.asked[0].retired, [m3]);
+  });
+  it("facts are taken anew; of hosts that do not answer the last known stay", async () => {
+    const hosts = new Hosts();
+    const provider = providerOf(hosts, { facts: () => ({ etcd: "new" }) });
+    assert.equal((await read(provider, props))["etcd"], "new");
+    hosts.world = unreachable(hosts.world, m1);
+    const found = await read(provider, props);
+    assert.equal(found["etcd"], "known");
+    assert.deepEqual(found["unreachable"], [`${m1}: ${m1}: Timed out while waiting for handshake`]);
+  });
+  it("an archive that is gone is pending", async () => {
+    const provider = providerOf(new Hosts(m0), { always: true, lost: () => Promise.resolve(["the archive is gone"]) });
+    assert.deepEqual((await read(provider, { ...props, pending: [] }))["pending"], ["the archive is gone"]);
+  });
+
+  const throwing = (): never => {
+    throw new Error("no answer");
+  };
+  const silent = new Hosts();
+  silent.seen = throwing;
+  const cases: [what: string, provider: Provider][] = [
+    ["the session", lifecycle(kindOf(new Hosts()), throwing)],
+    ["the look", providerOf(silent)],
+    ["the plan", providerOf(new Hosts(), { plan: throwing })],
+    ["the archive", providerOf(new Hosts(), { always: true, lost: () => Promise.reject(new Error("no answer")) })],
+  ];
+  for (const [what, provider] of cases)
+    it(`never throws, whatever does: ${what}`, async () =>
+      assert.deepEqual(await read(provider, props), { ...props, unreachable: ["no answer"] }));
+  it("not even for a state without properties", async () =>
+    assert.deepEqual((await providerOf(new Hosts()).read?.("id", undefined))?.props, { pending: [], unreachable: [] }));
+});
+
+describe("delete", () => {
+  it("forgets, and asks nobody", async () => {
+    const provider = lifecycle(kindOf(new Hosts()), () => assert.fail("a session was asked for"));
+    assert.equal(await provider.delete?.("id", { masters: four }), undefined);
+  });
+});

@@ -105,7 +105,7 @@ class Lifecycle {
   async check(olds: Inputs, news: Inputs): Promise<pulumi.dynamic.CheckResult> {
     const kind = this.#kind;
     const wrong = Object.entries(mapOf(news[kind.list])).filter(([, value]) => typeof value !== "string");
-    if (wrong.length > 0 || typeof news[kind.list] !== "object")
+    if (wrong.length > 0 || Object.prototype.toString.call(news[kind.list]) !== "[object Object]")
       return {
         inputs: news,
         failures: [{ property: kind.list, reason: `${kind.list} must be a map of host name to address` }],
@@ -207,6 +207,8 @@ class Lifecycle {
       const left = kind.always === true ? [] : kind.plan(after.world, after.change, news);
       if (left.length > 0)
         throw new Error(`the steps were carried out and the hosts still show undone: ${left.map(labelOf).join("; ")}`);
+      const { connections, commands } = session.connections.stats;
+      if (done > 0) this.#say(news, `proved; ssh so far: ${connections} connections, ${commands} commands`);
       const at = new Date().toISOString();
       for (const one of Object.values(record)) one.at ||= at;
       return {

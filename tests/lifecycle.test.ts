@@ -18,12 +18,16 @@ class Hosts {
   readonly date = "20261123";
   readonly connections = {};
   readonly commands: string[] = [];
+  /** Leave and restarts, in order. */
+  readonly events: string[] = [];
   readonly asked: { change: Change; retired: string[] }[] = [];
   permits = 0;
+  forgot = 0;
   left: string[];
   world: World = removal(4, [3]).world;
-  /** Called before a host is touched; throws to make a step fail. */
-  allow: (nth: number) => void = () => undefined;
+  /** The host whose commands fail; the lock that somebody else holds. */
+  broken = "";
+  locked = false;
   /** Called on every look. */
   seen: () => void = () => undefined;
   /** Whether a restart has its effect. */
@@ -36,7 +40,7 @@ class Hosts {
     return this as unknown as Session;
   }
   forget(): void {
-    this.asked.length += 0;
+    this.forgot += 1;
   }
   look(change: Change, retired: ReadonlySet<string> = new Set()): Promise<{ world: World; change: Change }> {
     return Promise.resolve().then(() => {
@@ -46,13 +50,18 @@ class Hosts {
     });
   }
   permit(): Promise<void> {
-    return Promise.resolve().then(() => {
-      this.allow(++this.permits);
-    });
+    this.permits += 1;
+    this.events.push("leave");
+    return this.locked ? Promise.reject(new Error("held by another run")) : Promise.resolve();
+  }
+  step<T>(work: () => Promise<T>): Promise<T> {
+    return work();
   }
   host(name: string, address: string) {
     const run = (script: string) => {
       this.commands.push(`${name} ${script}`);
+      if (name === this.broken) return Promise.reject(new Error(`${name} is gone\x1b[2J`));
+      if (script.includes("restart")) this.events.push(name);
       if (this.works && script.includes("restart")) this.left = this.left.filter((one) => one !== name);
       return Promise.resolve({ code: 0, stdout: script.includes("is-active") ? "active\n" : "", stderr: "", took: 1 });
     };
@@ -96,9 +105,6 @@ async function failure(work: Promise<unknown>): Promise<Failure> {
   }
   return assert.fail("it did not fail");
 }
-const stop = (at: number) => (nth: number) => {
-  if (nth >= at) throw new Error(`host ${nth} is gone\x1b[2J`);
-};
 
 let printed: string[] = [];
 beforeEach(() => {
@@ -267,7 +273,8 @@ describe("update", () => {
       hosts.commands.filter((command) => command.includes("restart")),
       [m1, m0].map((host) => `${host} systemctl restart flanneld.service`),
     );
-    assert.equal(hosts.permits, 2);
+    const order = hosts.events.filter((event, at) => event !== hosts.events[at - 1]);
+    assert.deepEqual(order, ["leave", m1, "leave", m0]);
     const { record, ...rest } = outs;
     assert.deepEqual(rest, { masters: three, etcd: "known", fact: "new", pending: [], unreachable: [] });
     const { at, steps } = (record as Record<string, { at: string; steps: Inputs[] }>)[m3] ?? assert.fail();
@@ -276,6 +283,20 @@ describe("update", () => {
       steps.map(({ took, ...step }) => [step, /^\d+\.\d s$/.test(String(took))]),
       [m1, m0].map((host) => [{ step: "FlannelNetwork: restart flanneld", host, result: "done" }, true]),
     );
+  });
+
+  it("does not trust what was seen before", async () => {
+    const hosts = new Hosts();
+    hosts.seen = () => assert.ok(hosts.forgot > 0);
+    await update(providerOf(hosts), olds, { masters: three });
+  });
+
+  it("no leave, no step: somebody else holds the lock", async () => {
+    const hosts = new Hosts(m0);
+    hosts.locked = true;
+    const { message, properties } = await failure(update(providerOf(hosts), olds, { masters: three }));
+    assert.equal(message, "held by another run");
+    assert.deepEqual([hosts.commands, properties?.["masters"], properties?.["pending"]], [[], four, [label(m0)]]);
   });
 
   it("what is already so is not done again", async () => {
@@ -295,9 +316,9 @@ describe("update", () => {
 
   it("fails in the middle: the old list, what is undone, what was done", async () => {
     const hosts = new Hosts(m0, m1, m2);
-    hosts.allow = stop(2);
+    hosts.broken = m1;
     const error = await failure(update(providerOf(hosts), olds, { masters: three, stamp: "s" }));
-    assert.equal(error.message, "host 2 is gone\\x1b[2J");
+    assert.equal(error.message, `${m1} is gone\\x1b[2J`);
     assert.equal(error.id, "flannelnetwork");
     assert.deepEqual(error.reasons, [error.message]);
     const { record, ...rest } = error.properties ?? assert.fail();
@@ -315,10 +336,10 @@ describe("update", () => {
 
   it("and the next update goes on where it stopped", async () => {
     const hosts = new Hosts(m0, m1, m2);
-    hosts.allow = stop(2);
+    hosts.broken = m1;
     const provider = providerOf(hosts);
     const saved = (await failure(update(provider, olds, { masters: three }))).properties ?? assert.fail();
-    hosts.allow = () => undefined;
+    hosts.broken = "";
     hosts.commands.length = 0;
     assert.equal(await changes(provider, saved, { masters: three }), true);
     const outs = await update(provider, saved, { masters: three });
@@ -411,7 +432,7 @@ describe("update writes nothing that was not shown", () => {
     });
   it("the very bytes that were shown", async () => {
     const { hosts } = await attempt({ [`${m1}:/etc/x`]: before.sha256 });
-    assert.equal(hosts.permits, 2);
+    assert.deepEqual(hosts.events.slice(0, 2), ["leave", m0]);
   });
 });
 
@@ -419,16 +440,16 @@ describe("create", () => {
   const create = async (provider: Provider, inputs: Inputs) => provider.create(inputs);
   it("adopts: observes, does what is left, and gives its id", async () => {
     const hosts = new Hosts();
-    const { id, outs } = await create(providerOf(hosts, { facts: () => ({ fact: 1 }) }), { masters: four });
-    assert.equal(id, "flannelnetwork");
-    assert.deepEqual(outs, { masters: four, fact: 1, pending: [], record: {}, unreachable: [] });
+    const created = await create(providerOf(hosts, { facts: () => ({ fact: 1 }) }), { masters: four });
+    assert.equal(created.id, "flannelnetwork");
+    assert.deepEqual(created.outs as Inputs, { masters: four, fact: 1, pending: [], record: {}, unreachable: [] });
     assert.deepEqual(hosts.commands, []);
   });
   it("a failed one leaves no resource: neither id nor properties", async () => {
     const hosts = new Hosts(m0);
-    hosts.allow = stop(1);
+    hosts.broken = m0;
     const error = await failure(create(providerOf(hosts), { masters: four }));
-    assert.equal(error.message, "host 1 is gone\\x1b[2J");
+    assert.equal(error.message, `${m0} is gone\\x1b[2J`);
     for (const key of ["id", "properties", "reasons"]) assert.equal(key in error, false, key);
   });
 });
@@ -452,7 +473,7 @@ describe("read", () => {
   });
   it("a failed update, a refresh, and the next run: still a change", async () => {
     const hosts = new Hosts(m0);
-    hosts.allow = stop(1);
+    hosts.broken = m0;
     const provider = providerOf(hosts);
     const saved = (await failure(update(provider, { masters: four }, { masters: three }))).properties ?? assert.fail();
     hosts.left = [];

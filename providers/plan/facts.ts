@@ -81,8 +81,8 @@ export interface MasterFacts {
   readonly listeners: readonly Listener[];
   readonly nodeService: ServiceFacts | undefined;
   readonly flanneld: ServiceFacts | undefined;
-  /** Bytes. */
-  readonly freeForBackup: number;
+  /** Bytes; undefined when the host cannot tell. */
+  readonly freeForBackup: number | undefined;
   readonly backupNeed: number;
   /** Files of the two certificate authorities that are here: path and serial. */
   readonly authority: readonly { path: string; serial: string }[];
@@ -218,7 +218,7 @@ export function masterFacts(stdout: string): MasterFacts {
     })),
     nodeService: nodeServices.map((unit) => serviceOf(parts, unit)).find((service) => service !== undefined),
     flanneld: serviceOf(parts, "flanneld"),
-    freeForBackup: (Number(free.trim().split(/\s+/).at(-3)) || 0) * 1024,
+    freeForBackup: /^\S.*\s\d+\s+\d+%\s/.test(free) ? Number(free.trim().split(/\s+/).at(-3)) * 1024 : undefined,
     backupNeed: used.reduce((sum, line) => sum + (Number(line.split(/\s+/)[0]) || 0) * 1024, 0),
     authority: linesOf(parts.get("authority")).map((line) => ({
       path: line.split(" ")[0] ?? "",
@@ -234,7 +234,7 @@ function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined
   const via = word(parts.get("via"));
   if (via !== "host" && via !== "master-exec")
     return { etcd: undefined, seen: "neither etcdctl nor master-exec is there" };
-  const [list, status, health] = [parts.get("members"), parts.get("status"), parts.get("health")];
+  const [list, status, health, alarms] = ["members", "status", "health", "alarms"].map((name) => parts.get(name));
   // master-exec exits 0 without a pod: what counts is that the output is the one expected
   if (list === undefined) return { etcd: undefined, seen: "nothing listens on port 2379" };
   if (list.state !== 0 || !text(list).includes(", ")) return { etcd: undefined, seen: brief(list) };
@@ -245,9 +245,10 @@ function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined
         via,
         members: parseMembers(text(list)),
         status: status?.state === 0 ? parseEndpointStatus(statusJson(text(status)))[0] : undefined,
-        healthy: health?.state === 0 && own.length > 0 && own.every((one) => one.healthy),
-        detail: brief(health),
-        alarms: parts.get("alarms")?.state === 0 ? parseAlarms(text(parts.get("alarms"))) : [],
+        // an alarm list that cannot be had is no empty one
+        healthy: health?.state === 0 && own.length > 0 && own.every((one) => one.healthy) && alarms?.state === 0,
+        detail: brief(alarms?.state === 0 ? health : alarms),
+        alarms: alarms?.state === 0 ? parseAlarms(text(alarms)) : [],
         v2: parts.get("v2")?.state === 0 && linesOf(parts.get("v2")).some((line) => line.startsWith("/")),
       },
       seen: "",
@@ -277,10 +278,19 @@ export function balancerFacts(stdout: string, path: string): BalancerFacts {
     active: /^ActiveState=(active|reloading)$/m.test(service),
     canReload: /^CanReload=yes$/m.test(service),
     version: escapeControls(/version (\S+)/.exec(text(parts.get("version")))?.[1] ?? "unknown"),
-    stats: stats?.state === 0 && text(stats).includes("pxname") ? statsOf(text(stats)) : undefined,
+    stats: stats?.state === 0 ? statsOrNothing(text(stats)) : undefined,
     socket: word(parts.get("socket")),
     through: readinessOf(parts.get("through")),
   };
+}
+
+/** Statistics that were cut off are none. */
+function statsOrNothing(csv: string): ServerStats[] | undefined {
+  try {
+    return csv.includes("pxname") ? statsOf(csv) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Facts from `nodeProbe`. */
@@ -301,10 +311,14 @@ export const inventoryFacts = (stdout: string, path: string): FileFacts | undefi
 export function clusterFacts(stdout: string): ClusterFacts {
   const parts = partsOf(stdout);
   const rows = (name: string) => linesOf(parts.get(name)).map((line) => line.split("|"));
+  const missing = ["nodes", "endpoints"].filter((name) => !parts.has(name)).map((name) => `${name}: no answer`);
   const unknown = [...parts]
     .filter(([name, part]) => part.state !== 0 && !name.startsWith("holder:"))
-    .map(([name, part]) => `${name}: ${brief(part)}`);
-  const [addresses = "", ports = ""] = rows("endpoints")[0] ?? [];
+    .map(([name, part]) => `${name}: ${brief(part)}`)
+    .concat(missing);
+  const subsets = rows("endpoints");
+  const addresses = subsets.map(([hosts = ""]) => hosts).join(" ");
+  const ports = subsets.map(([, some = ""]) => some).join(" ");
   return {
     nodes:
       parts.get("nodes")?.state === 0

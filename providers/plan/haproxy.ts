@@ -48,19 +48,29 @@ export function dropHost(config: string, host: HostIdentity): { text: string; dr
  * @throws Refusal naming a server line that cannot be read.
  */
 export function serversOf(config: string): ServerEntry[] {
-  return serverLines(readConfig(config)).map((server) => ({
-    ...placeOf(server),
-    address: server.address,
-    disabled: server.disabled,
-  }));
+  return serverLines(readConfig(config)).map(entryOf);
 }
+
+/**
+ * The servers that stand for one host, in file order.
+ * @throws Refusal as `dropHost`, when that cannot be told.
+ */
+export function serversFor(config: string, host: HostIdentity): ServerEntry[] {
+  return read(config, host).leaving.map(entryOf);
+}
+
+const entryOf = (server: ServerLine): ServerEntry => ({
+  ...placeOf(server),
+  address: server.address,
+  disabled: server.disabled,
+});
 
 /**
  * Whether any backend or listen section still has the host.
  * @throws Refusal as `dropHost`, when that cannot be told.
  */
 export function hasHost(config: string, host: HostIdentity): boolean {
-  return read(config, host).leaving.length > 0;
+  return serversFor(config, host).length > 0;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ListedMember } from "./etcdctl.ts";
 import { type EtcdFacts, type Hosts, isReachable } from "./facts.ts";
 import { Refusal } from "./refusal.ts";
 import { isAddressOf } from "./same-host.ts";
+import type { ObservedMember } from "./topology.ts";
 import { type Change, type World, entries, identityOf } from "./steps.ts";
 
 /** The etcd facts of the first survivor that could ask, in the order declared. */
@@ -41,4 +42,27 @@ export function memberIds(world: World, change: Change): Record<string, { id: st
       return member === undefined ? [] : [[name, { id: member.id, peerURL: member.peerURLs[0] ?? "" }]];
     }),
   );
+}
+
+/** Every live member under its declared name (its own where nothing is declared), with health as each host tells it. */
+export function observedMembers(world: World, change: Change, etcd: EtcdFacts): ObservedMember[] {
+  const hosts = { ...change.leaving, ...change.survivors };
+  const nameOf = new Map(
+    Object.keys(hosts).flatMap((name) => {
+      const member = memberOf(name, hosts, etcd.members);
+      return member === undefined ? [] : [[member.id, name] as const];
+    }),
+  );
+  return etcd.members.map((member) => {
+    const name = nameOf.get(member.id) ?? (member.name || member.id);
+    const facts = world.masters[name];
+    return {
+      name,
+      id: member.id,
+      started: member.started,
+      healthy: isReachable(facts) && facts.etcd?.healthy === true,
+      leader: etcd.status?.leaderId === member.id,
+      alarms: etcd.alarms.filter((alarm) => alarm.memberId === member.id).map((alarm) => alarm.alarm),
+    };
+  });
 }

@@ -2,6 +2,7 @@
 import { dropMember, initialCluster, authorityOf } from "./etcd-conf.ts";
 import {
   type BalancerFacts,
+  type ClusterFacts,
   type FileFacts,
   type MasterFacts,
   type NodeFacts,
@@ -10,14 +11,15 @@ import {
   isReachable,
 } from "./facts.ts";
 import { dropEndpoint } from "./flanneld.ts";
-import { dropHost as dropServers, serversOf, setDisabled } from "./haproxy.ts";
+import { dropHost as dropServers, serversFor, serversOf, setDisabled } from "./haproxy.ts";
 import { type InventoryForm, dropHost as dropFromInventory } from "./inventory.ts";
 import { dropMaster, dropNoProxy } from "./master-config.ts";
-import { memberOf, viewOfSurvivors } from "./members.ts";
-import { paths } from "./probe.ts";
+import { memberOf, observedMembers, viewOfSurvivors } from "./members.ts";
+import { clientUrl, paths } from "./probe.ts";
 import { sh } from "./quote.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, Unasked } from "./refusal.ts";
 import { isAddressOf } from "./same-host.ts";
+import { decide } from "./topology.ts";
 import { type Change, type Edit, type Server, type Step, type World, entries, identityOf, isGone } from "./steps.ts";
 
 export type Planner = (world: World, change: Change) => Step[];
@@ -32,16 +34,32 @@ function edited(host: string, file: FileFacts, edit: (text: string) => string): 
     throw error;
   }
 }
-const master = (world: World, name: string): MasterFacts | undefined => {
+/** A master that stays. @throws Unasked when it could not be asked: what is not known is not done */
+function survivor(world: World, name: string): MasterFacts {
   const facts = world.masters[name];
-  return isReachable(facts) ? facts : undefined;
-};
+  if (isReachable(facts)) return facts;
+  throw new Unasked(`${name} could not be asked: ${facts?.unreachable ?? "it was not looked at"}`);
+}
+/** A leaving master; undefined when it is gone, or needed no more because its Node, the last of it, has been deleted. */
+function leaver(world: World, change: Change, name: string): MasterFacts | undefined {
+  const facts = world.masters[name];
+  if (isReachable(facts)) return facts;
+  if (isGone(name, world, change) || !clusterOf(world).nodes.some((node) => node.name === name)) return undefined;
+  throw new Unasked(`${name} could not be asked: ${facts?.unreachable ?? "it was not looked at"}`);
+}
+function clusterOf(world: World): ClusterFacts {
+  const { cluster } = world;
+  if (!isReachable(cluster)) throw new Unasked(`the cluster could not be asked: ${cluster.unreachable}`);
+  if (cluster.unknown.length > 0) throw new Unasked(`the cluster could not be asked: ${cluster.unknown.join("; ")}`);
+  return cluster;
+}
+const nobodyLeaves = (change: Change): boolean => Object.keys(change.leaving).length === 0;
 const forEachLeaving = (change: Change, edit: (text: string, name: string) => string) => (text: string) =>
   Object.keys(change.leaving).reduce((now, name) => edit(now, name), text);
 
 /** A fresh, verified set of every master that can be reached; the leaving ones first of all. */
-export const planBackups: Planner = (_world, change) =>
-  [...Object.keys(change.leaving).filter((name) => !isGone(name, change)), ...Object.keys(change.survivors)].map(
+export const planBackups: Planner = (world, change) =>
+  [...Object.keys(change.leaving).filter((name) => !isGone(name, world, change)), ...Object.keys(change.survivors)].map(
     (host) => ({
       do: "backup",
       what: "master",
@@ -53,12 +71,14 @@ export const planBackups: Planner = (_world, change) =>
 /** The data from one healthy survivor, the one with the highest revision, and /etc/etcd of each member. */
 export const planSnapshot: Planner = (world, change) => {
   const candidates = Object.keys(change.survivors).flatMap((host) => {
-    const etcd = master(world, host)?.etcd;
+    const { etcd } = survivor(world, host);
     return etcd?.healthy === true && etcd.status !== undefined ? [{ host, etcd, status: etcd.status }] : [];
   });
-  const best = candidates.toSorted((a, b) => (BigInt(a.status.revision) > BigInt(b.status.revision) ? -1 : 1))[0];
-  if (best === undefined) throw new Refusal("no healthy surviving etcd member to take a snapshot of");
-  const v2 = best.etcd.v2 || Object.keys(change.survivors).some((host) => master(world, host)?.flanneld !== undefined);
+  const newest = (a: string, b: string) => Number(BigInt(b) - BigInt(a));
+  const best = candidates.toSorted((a, b) => newest(a.status.revision, b.status.revision))[0];
+  if (best === undefined) throw new Unasked("no healthy surviving etcd member to take a snapshot of");
+  const endpoint = clientUrl(change.survivors[best.host] ?? "");
+  const v2 = best.etcd.v2 || Object.keys(change.survivors).some((host) => survivor(world, host).flanneld !== undefined);
   const configs = planBackups(world, change).map((step): Step => ({
     do: "backup",
     what: "etcd-config",
@@ -72,11 +92,11 @@ export const planSnapshot: Planner = (world, change) => {
       host: best.host,
       v2,
       revision: best.status.revision,
-      endpoint: best.status.endpoint,
+      endpoint,
       via: best.etcd.via,
       title: `snapshot of etcd at revision ${best.status.revision} or later${v2 ? ", and of the v2 store" : ""}, verified off the host`,
       commands: [
-        `etcdctl --endpoints ${best.status.endpoint} snapshot save /var/lib/etcd/… (${best.etcd.via === "host" ? "etcdctl of the host" : "in the etcd pod, by master-exec"})`,
+        `etcdctl --endpoints ${endpoint} snapshot save /var/lib/etcd/… (${best.etcd.via === "host" ? "etcdctl of the host" : "in the etcd pod, by master-exec"})`,
       ],
     },
   ];
@@ -85,7 +105,11 @@ export const planSnapshot: Planner = (world, change) => {
 /** The hand-over of a certificate authority is refused by Preflight; nothing else is ever to be done. */
 export const planAuthority: Planner = () => [];
 
-const levelAdmin = /^\s*stats\s+socket\s+.*\blevel\s+admin\b/m;
+/** The stats socket takes `set server … state`: it is admin-level, and haproxy is 1.6 or later. */
+export const canSetState = (facts: BalancerFacts): boolean =>
+  facts.stats !== undefined &&
+  /^\s*stats\s+socket\s+.*\blevel\s+admin\b/m.test(facts.config?.text ?? "") &&
+  !/^1\.[0-5]\b/.test(facts.version);
 
 /** One load balancer: the server lines of the leaving masters go; a reload that a killed run did not reach is made up for. */
 export const planBalancer =
@@ -93,7 +117,11 @@ export const planBalancer =
   (world, change) => {
     const settings = change.settings.loadBalancers[balancer];
     const facts = world.balancers[balancer];
-    if (settings?.kind !== "haproxy" || !isReachable(facts) || facts.config === undefined) return [];
+    if (settings?.kind !== "haproxy" || nobodyLeaves(change)) return [];
+    if (!isReachable(facts))
+      throw new Unasked(`${balancer} could not be asked: ${facts?.unreachable ?? "it was not looked at"}`);
+    if (facts.config === undefined)
+      throw new Unasked(`${balancer}: ${settings.config} could not be read (${facts.configSeen})`);
     const edit = edited(
       balancer,
       facts.config,
@@ -103,7 +131,7 @@ export const planBalancer =
     const dropped = serversOf(facts.config.text).filter(
       (one) => !remaining.some((other) => other.section === one.section && other.server === one.server),
     );
-    const stale = edit === undefined && Object.keys(change.leaving).length > 0 && isStale(facts);
+    const stale = edit === undefined && isStale(facts);
     if (edit === undefined && !stale) return [];
     const names = Object.keys(change.leaving).join(", ");
     return [
@@ -118,10 +146,10 @@ export const planBalancer =
           edit === undefined
             ? `reload ${settings.service}: it still runs without the last edit`
             : `take ${names} out of the pools, reload ${settings.service}, prove the others UP`,
-        drain: levelAdmin.test(facts.config.text) ? dropped.map(serverOf) : [],
-        up: remaining.filter((one) => !one.disabled && isDeclared(one.address, change)).map(serverOf),
+        drain: canSetState(facts) ? dropped.map(serverOf) : [],
+        up: inService(edit?.after ?? facts.config.text, change),
         commands: [
-          ...(levelAdmin.test(facts.config.text)
+          ...(canSetState(facts)
             ? dropped.map((one) => `set server ${backendOf(one.section)}/${one.server} state drain`)
             : []),
           sh`haproxy -c -f ${settings.config}`,
@@ -132,12 +160,17 @@ export const planBalancer =
   };
 const serverOf = ({ section, server }: Server): Server => ({ section, server });
 /** `backend atomic-openshift-api` → `atomic-openshift-api`, as the statistics name it. */
-export const backendOf = (section: string): string => section.replace(/^\S+\s+/, "");
-const isDeclared = (address: string, change: Change): boolean =>
-  Object.keys(change.survivors).some((name) => isAddressOf(identityOf(name, change.survivors), hostPart(address)));
-const hostPart = (address: string): string => address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-/** haproxy runs with a server that its file no longer has. */
+export const backendOf = (section: string): string => section.split(/\s+/)[1] ?? section;
+/** Servers of the masters that stay, but for those the file disables. */
+const inService = (config: string, change: Change): Server[] =>
+  Object.keys(change.survivors).flatMap((name) =>
+    serversFor(config, identityOf(name, change.survivors))
+      .filter((one) => !one.disabled)
+      .map(serverOf),
+  );
+/** haproxy runs with a server that its file no longer has; with templates the file does not say which ones there are. */
 function isStale(facts: BalancerFacts): boolean {
+  if (/^\s*server-template\s/m.test(facts.config?.text ?? "")) return false;
   const inFile = new Set(serversOf(facts.config?.text ?? "").map((one) => `${backendOf(one.section)}/${one.server}`));
   return (facts.stats ?? []).some((one) => !inFile.has(`${one.backend}/${one.server}`));
 }
@@ -148,10 +181,11 @@ export const isEvictable = (pod: PodFacts): boolean =>
 
 /** Cordon, then drain, as long as the Node is there. */
 export const planDrain: Planner = (world, change) => {
-  const cluster = isReachable(world.cluster) ? world.cluster : undefined;
+  if (nobodyLeaves(change)) return [];
+  const cluster = clusterOf(world);
   const through = Object.keys(change.survivors)[0] ?? "";
   return Object.keys(change.leaving).flatMap((node): Step[] => {
-    const seen = cluster?.nodes.find((one) => one.name === node);
+    const seen = cluster.nodes.find((one) => one.name === node);
     if (seen === undefined) return [];
     const risk = (name: string) => change.settings.acknowledge.includes(`${name}:${node}`);
     const flags = [
@@ -159,7 +193,7 @@ export const planDrain: Planner = (world, change) => {
       ...(risk("evict-bare-pods") ? ["--force"] : []),
       ...(risk("local-data") ? ["--delete-local-data"] : []),
     ];
-    const pods = (cluster?.pods[node] ?? []).filter(isEvictable);
+    const pods = (cluster.pods[node] ?? []).filter(isEvictable);
     return [
       ...(seen.unschedulable
         ? []
@@ -173,7 +207,7 @@ export const planDrain: Planner = (world, change) => {
               commands: [sh`oc adm cordon ${node}`],
             },
           ]),
-      ...(pods.length === 0 || isGone(node, change)
+      ...((pods.length === 0 && seen.unschedulable) || isGone(node, world, change)
         ? []
         : [
             {
@@ -181,10 +215,7 @@ export const planDrain: Planner = (world, change) => {
               host: through,
               node,
               flags,
-              title: `drain ${node}: ${pods.length} pods (${pods
-                .slice(0, 5)
-                .map((pod) => `${pod.namespace}/${pod.name}`)
-                .join(", ")}${pods.length > 5 ? ", …" : ""})`,
+              title: `drain ${node}: ${podsInWords(pods)}`,
               commands: [sh`oc adm drain ${node} ${flags} --timeout=300s`],
             },
           ]),
@@ -192,10 +223,17 @@ export const planDrain: Planner = (world, change) => {
   });
 };
 
+const podsInWords = (pods: readonly PodFacts[]): string => {
+  const some = pods.slice(0, 5).map((pod) => `${pod.namespace}/${pod.name}`);
+  return pods.length === 0
+    ? "no pod to move now"
+    : `${pods.length} to move: ${some.join(", ")}${pods.length > some.length ? ", …" : ""}`;
+};
+
 /** Controllers first, and another must hold the lease; then the API. The etcd pod belongs to EtcdMembership. */
 export const planStaticPods: Planner = (world, change) =>
   Object.keys(change.leaving).flatMap((host) => {
-    const facts = master(world, host);
+    const facts = leaver(world, change, host);
     if (facts === undefined) return [];
     return [
       ...disable(facts, host, "controller.yaml", 8444, true),
@@ -218,7 +256,7 @@ function disable(facts: MasterFacts, host: string, manifest: string, port: numbe
       lease,
       title: there
         ? `${what} off: ${manifest} to disabled/, until port ${port} is closed${lease ? " and another master holds the controllers' lease" : ""}`
-        : `wait until the ${what} has ended`,
+        : `wait until port ${port} of the ${what} is closed`,
       commands: there
         ? [`mkdir -p ${paths.disabled}`, `mv ${paths.pods}/${manifest} ${paths.disabled}/${manifest}`]
         : [],
@@ -228,19 +266,25 @@ function disable(facts: MasterFacts, host: string, manifest: string, port: numbe
 
 /** Leadership away, removal by id through a survivor, the etcd pod off, and the survivors' ETCD_INITIAL_CLUSTER. */
 export const planMembership: Planner = (world, change) => {
+  if (nobodyLeaves(change)) return [];
   const view = viewOfSurvivors(world, change);
-  if (view === undefined) return [];
+  if (view === undefined) throw new Unasked("no healthy etcd member that stays could be asked");
   const { host: through, etcd } = view;
-  const removals = Object.keys(change.leaving).flatMap((name): Step[] => {
+  const observed = observedMembers(world, change, etcd);
+  const { settings } = change;
+  const decision = decide({
+    members: observed,
+    leaving: Object.keys(change.leaving),
+    acknowledge: settings.acknowledge,
+  });
+  if (decision.verdict === "refuse") throw new Refusal(decision.reasons.join("; "));
+  const to = observed.find((member) => member.healthy && member.name in change.survivors)?.id;
+  const removals = decision.order.flatMap((name, n): Step[] => {
     const member = memberOf(name, change.leaving, etcd.members);
     if (member === undefined) return [];
-    const to =
-      Object.keys(change.survivors)
-        .map((survivor) => memberOf(survivor, change.survivors, etcd.members)?.id)
-        .find((id) => id !== undefined) ?? "";
-    const leads = etcd.status?.leaderId === member.id && to !== "";
+    const leads = etcd.status?.leaderId === member.id && leaver(world, change, name) !== undefined;
     return [
-      ...(leads
+      ...(leads && to !== undefined
         ? [
             {
               do: "move-leader" as const,
@@ -257,17 +301,17 @@ export const planMembership: Planner = (world, change) => {
         host: through,
         member: member.id,
         peer: member.peerURLs[0] ?? "",
-        title: `remove etcd member ${member.id} (${member.name === "" ? "unstarted" : member.name}, ${member.peerURLs.join(" ")}), then prove ${etcd.members.length - 1} healthy members`,
+        title: `remove etcd member ${member.id} (${member.name === "" ? "unstarted" : member.name}, ${member.peerURLs.join(" ")}), then prove ${etcd.members.length - 1 - n} healthy members`,
         commands: [sh`etcdctl member remove ${member.id}`],
       },
     ];
   });
   const pods = Object.keys(change.leaving).flatMap((host) => {
-    const facts = master(world, host);
+    const facts = leaver(world, change, host);
     return facts === undefined ? [] : disable(facts, host, "etcd.yaml", 2379, false);
   });
   const confs = Object.keys(change.survivors).flatMap((host): Step[] => {
-    const file = master(world, host)?.files.etcdConf;
+    const file = survivor(world, host).files.etcdConf;
     const edit =
       file &&
       edited(
@@ -305,14 +349,13 @@ const editStep = (host: string, edit: Edit, title: string): Step => ({
 
 /** Each survivor's master-config.yaml and master.env, and its restart, one master after the other. */
 export const planMasterConfig: Planner = (world, change) => {
-  if (Object.keys(change.leaving).length === 0) return [];
+  if (nobodyLeaves(change)) return [];
   const count = Object.keys(change.survivors).length;
   const balancers = entries(change.settings.loadBalancers)
     .filter(([, entry]) => entry.kind === "haproxy")
     .map(([name]) => name);
   return Object.keys(change.survivors).flatMap((host): Step[] => {
-    const facts = master(world, host);
-    if (facts === undefined) return [];
+    const facts = survivor(world, host);
     const { masterConfig, masterEnv } = facts.files;
     const names = Object.keys(change.leaving).join(", ");
     const config =
@@ -378,14 +421,15 @@ export const planMasterConfig: Planner = (world, change) => {
 };
 const wayOut = (world: World, balancer: string): string => {
   const facts = world.balancers[balancer];
-  const admin = isReachable(facts) && levelAdmin.test(facts.config?.text ?? "");
-  return admin ? "set server … state maint through the stats socket" : "`disabled` on its server lines, reload";
+  return isReachable(facts) && canSetState(facts)
+    ? "set server … state maint through the stats socket"
+    : "`disabled` on its server lines, reload";
 };
 /** In the file or at run time, the host's servers are not in service. */
 function isOut(world: World, balancer: string, node: ReturnType<typeof identityOf>): boolean {
   const facts = world.balancers[balancer];
   if (!isReachable(facts) || facts.config === undefined) return false;
-  const own = serversOf(facts.config.text).filter((one) => isAddressOf(node, hostPart(one.address)));
+  const own = serversFor(facts.config.text, node);
   const inMaintenance = (one: Server) =>
     (facts.stats ?? []).some(
       (row) => row.backend === backendOf(one.section) && row.server === one.server && /^(MAINT|DRAIN)/.test(row.status),
@@ -402,12 +446,12 @@ export const disabledEdit = (
 
 /** Flannel's etcd endpoints, on every master that stays and every other node that can be reached. */
 export const planFlannel: Planner = (world, change) => {
-  if (Object.keys(change.leaving).length === 0) return [];
+  if (nobodyLeaves(change)) return [];
   const hosts: [string, FileFacts | undefined, ServiceFacts | undefined][] = [
     ...Object.keys(change.survivors).map((host): [string, FileFacts | undefined, ServiceFacts | undefined] => [
       host,
-      master(world, host)?.files.flanneld,
-      master(world, host)?.flanneld,
+      survivor(world, host).files.flanneld,
+      survivor(world, host).flanneld,
     ]),
     ...entries(world.nodes).flatMap(([host, facts]): [string, FileFacts | undefined, ServiceFacts | undefined][] =>
       isReachable<NodeFacts>(facts) ? [[host, facts.flanneldFile, facts.flanneld]] : [],
@@ -442,9 +486,11 @@ export const planFlannel: Planner = (world, change) => {
 
 /** The kubernetes service must name exactly the masters that stay; the APIs see to that, this waits. */
 export const planEndpoints: Planner = (world, change) => {
-  if (!isReachable(world.cluster)) return [];
+  if (nobodyLeaves(change)) return [];
   const wanted = Object.values(change.survivors).toSorted();
-  const stale = world.cluster.endpoints.addresses.filter((address) => Object.values(change.leaving).includes(address));
+  const stale = clusterOf(world).endpoints.addresses.filter((address) =>
+    Object.values(change.leaving).includes(address),
+  );
   if (stale.length === 0) return [];
   return [
     {
@@ -460,8 +506,8 @@ export const planEndpoints: Planner = (world, change) => {
 export const planNodeRemoval: Planner = (world, change) => {
   const through = Object.keys(change.survivors)[0] ?? "";
   return Object.keys(change.leaving).flatMap((node): Step[] => {
-    const service = master(world, node)?.nodeService;
-    const there = isReachable(world.cluster) && world.cluster.nodes.some((one) => one.name === node);
+    const service = leaver(world, change, node)?.nodeService;
+    const there = clusterOf(world).nodes.some((one) => one.name === node);
     return [
       ...(service !== undefined && (service.active || service.enabled)
         ? [
@@ -493,7 +539,9 @@ export const inventoryForm = (path: string): InventoryForm => (/\.ya?ml$/.test(p
 
 /** The retired hosts leave every group of the inventory. */
 export const planInventory: Planner = (world, change) => {
-  if (!isReachable(world.inventory)) return [];
+  if (nobodyLeaves(change)) return [];
+  if (!isReachable(world.inventory))
+    throw new Unasked(`the inventory could not be read: ${world.inventory.unreachable}`);
   const { path, host } = change.settings.inventory;
   const where = host ?? "this machine";
   const edit = edited(
@@ -516,3 +564,14 @@ export const planInventory: Planner = (world, change) => {
         },
       ];
 };
+
+/** Every planner whose plan follows from what the hosts show and names what a leaving host still holds in the cluster. */
+export const clusterPlanners = (change: Change): Planner[] => [
+  ...Object.keys(change.settings.loadBalancers).map(planBalancer),
+  planMembership,
+  planMasterConfig,
+  planFlannel,
+  planEndpoints,
+  planNodeRemoval,
+  planInventory,
+];

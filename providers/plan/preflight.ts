@@ -6,24 +6,14 @@
  * Work that an interrupted run has already done is no reason to refuse.
  */
 import { type BalancerFacts, type Hosts, isReachable } from "./facts.ts";
-import { hasHost, serversOf } from "./haproxy.ts";
+import { hasHost, serversFor } from "./haproxy.ts";
 import { resolveInventory } from "./inventory.ts";
 import { clientUrls, masterCountOf } from "./master-config.ts";
-import { memberOf, viewOfSurvivors } from "./members.ts";
-import {
-  type Planner,
-  backendOf,
-  inventoryForm,
-  isEvictable,
-  planBalancer,
-  planFlannel,
-  planInventory,
-  planMasterConfig,
-  planMembership,
-} from "./plans.ts";
-import { Refusal } from "./refusal.ts";
+import { memberOf, observedMembers, viewOfSurvivors } from "./members.ts";
+import { backendOf, clusterPlanners, inventoryForm, isEvictable } from "./plans.ts";
+import { Refusal, Unasked } from "./refusal.ts";
 import { type Change, type World, entries, identityOf, isGone } from "./steps.ts";
-import { type ObservedMember, decide, faultTolerance, quorum } from "./topology.ts";
+import { decide, faultTolerance, quorum } from "./topology.ts";
 
 export interface Judgement {
   /** One sentence each; empty: the change may be done. */
@@ -196,6 +186,7 @@ function refusalOf(ask: () => unknown): string[] {
     ask();
     return [];
   } catch (error) {
+    if (error instanceof Unasked) return [];
     if (error instanceof Refusal) return [error.message];
     throw error;
   }
@@ -204,33 +195,13 @@ function refusalOf(ask: () => unknown): string[] {
 const quorumAndRisks: Check = (world, change) => {
   const view = viewOfSurvivors(world, change);
   if (view === undefined) return {};
-  const hosts = { ...change.leaving, ...change.survivors };
-  const nameOf = new Map(
-    names(hosts).flatMap((name) => {
-      const member = orNothing(() => memberOf(name, hosts, view.etcd.members));
-      return member === undefined ? [] : [[member.id, name] as const];
-    }),
+  const observed = orNothing(() => observedMembers(world, change, view.etcd));
+  if (observed === undefined) return {};
+  const alarms = view.etcd.alarms.map(
+    (alarm) => `etcd has an alarm: ${alarm.alarm} on member ${alarm.memberId}: clear its cause first`,
   );
-  const observed: ObservedMember[] = view.etcd.members.map((member) => {
-    const name = nameOf.get(member.id) ?? (member.name || member.id);
-    const facts = world.masters[name];
-    const etcd = isReachable(facts) ? facts.etcd : undefined;
-    return {
-      name,
-      id: member.id,
-      started: member.started,
-      healthy: etcd?.healthy === true,
-      leader: view.etcd.status?.leaderId === member.id,
-      alarms: view.etcd.alarms.filter((alarm) => alarm.memberId === member.id).map((alarm) => alarm.alarm),
-    };
-  });
   if (names(change.leaving).length === 0)
-    return {
-      refusals: view.etcd.alarms.map(
-        (alarm) => `etcd has an alarm: ${alarm.alarm} on member ${alarm.memberId}: clear its cause first`,
-      ),
-      notes: [toleranceInWords(observed.length, observed.length)],
-    };
+    return { refusals: alarms, notes: [toleranceInWords(observed.length, observed.length)] };
   const decision = decide({
     members: observed,
     leaving: names(change.leaving),
@@ -242,7 +213,10 @@ const quorumAndRisks: Check = (world, change) => {
     decision.reasons.length > 0 || observed.some((member) => member.name in change.leaving)
       ? []
       : risks(after, change.settings.acknowledge);
-  return { refusals: [...decision.reasons, ...left], notes: [toleranceInWords(observed.length, after)] };
+  return {
+    refusals: [...(decision.reasons.length > 0 ? [] : alarms), ...decision.reasons, ...left],
+    notes: [toleranceInWords(observed.length, after)],
+  };
 };
 
 function risks(after: number, acknowledged: readonly string[]): string[] {
@@ -335,16 +309,14 @@ function balancer(name: string, facts: BalancerFacts, change: Change): Judgement
       passing: [],
       notes: [],
     };
-  const servers = orNothing(() => serversOf(facts.config?.text ?? "")) ?? [];
+  const config = facts.config.text;
+  const own = names(change.survivors).flatMap(
+    (host) => orNothing(() => serversFor(config, identityOf(host, change.survivors))) ?? [],
+  );
   const down = (facts.stats ?? []).filter(
     (row) =>
       /^DOWN/.test(row.status) &&
-      servers.some(
-        (one) =>
-          backendOf(one.section) === row.backend &&
-          one.server === row.server &&
-          names(change.survivors).some((host) => one.address.startsWith(`${change.survivors[host] ?? ""}:`)),
-      ),
+      own.some((one) => backendOf(one.section) === row.backend && one.server === row.server),
   );
   return {
     refusals: [
@@ -375,7 +347,12 @@ function balancer(name: string, facts: BalancerFacts, change: Change): Judgement
 const leavingHosts: Check = (world, change, before) => ({
   refusals: names(change.leaving).flatMap((name) => {
     const facts = world.masters[name];
-    if (facts !== undefined && !isReachable(facts) && !isGone(name, change) && isNeeded(name, world, change, before))
+    if (
+      facts !== undefined &&
+      !isReachable(facts) &&
+      !isGone(name, world, change) &&
+      isNeeded(name, world, change, before)
+    )
       return [
         `${name} leaves and cannot be reached (${facts.unreachable}): bring it back, or acknowledge \`host-gone:${name}\`; then its own steps and its backup are skipped and everything else is done`,
       ];
@@ -407,23 +384,38 @@ function isNeeded(name: string, world: World, change: Change, before: Hosts | un
   return isMember || isNode || name in (before ?? {});
 }
 
-const authority: Check = (world, change) => ({
-  refusals: names(change.leaving).flatMap((name) => {
-    const facts = world.masters[name];
-    if (!isReachable(facts) || facts.authority.length === 0) return [];
-    const elsewhere = names(change.survivors).some((other) => {
-      const there = world.masters[other];
-      return (
-        isReachable(there) && facts.authority.every((file) => there.authority.some((one) => one.path === file.path))
-      );
-    });
-    return elsewhere
-      ? []
-      : [
-          `${name} alone holds ${facts.authority.map((file) => file.path).join(" and ")}, without which no node or member can ever be added: handing a certificate authority over is not built yet; copy it (with /etc/etcd/ca and /etc/etcd/generated_certs) to the next master by hand, and run this again`,
-        ];
-  }),
-});
+/** The files of the two certificate authorities: OpenShift's serial, and etcd's CA in either of its places. */
+const authorities = {
+  "OpenShift's CA (ca.serial.txt)": /\/ca\.serial\.txt$/,
+  "etcd's CA (/etc/etcd/ca)": /\/etcd\/ca\/serial$/,
+};
+
+/** What a leaving host holds must be on a master that stays, at least as new: serials are hex and the highest wins. */
+const authority: Check = (world, change) => {
+  const serials = (host: string, file: RegExp): bigint[] => {
+    const facts = world.masters[host];
+    const found = isReachable(facts) ? facts.authority.filter((one) => file.test(one.path)) : [];
+    return found.map((one) => (/^[0-9a-f]+$/i.test(one.serial) ? BigInt(`0x${one.serial}`) : 0n));
+  };
+  const kept = (file: RegExp) => names(change.survivors).flatMap((host) => serials(host, file));
+  const remedy =
+    "without it no node or member can ever be added; handing a certificate authority over is not built yet: copy it " +
+    "(ca.serial.txt; /etc/etcd/ca and /etc/etcd/generated_certs) to the next master by hand, and run this again";
+  return {
+    refusals: names(change.leaving).flatMap((name) =>
+      Object.entries(authorities).flatMap(([what, file]) => {
+        if (!isReachable(world.masters[name]))
+          return kept(file).length > 0 || !isNeeded(name, world, change, undefined)
+            ? []
+            : [`${name} cannot be asked and no master that stays holds ${what}: ${remedy}`];
+        const newest = serials(name, file).toSorted((a, b) => (a < b ? 1 : -1))[0];
+        return newest === undefined || kept(file).some((serial) => serial >= newest)
+          ? []
+          : [`${name} alone holds ${what}, or a newer serial of it than any other: ${remedy}`];
+      }),
+    ),
+  };
+};
 
 const inventory: Check = (world, change, before) => {
   const { path, host } = change.settings.inventory;
@@ -455,7 +447,7 @@ const nodes: Check = (world) => ({
 const room: Check = (world, change) => ({
   refusals: names({ ...change.survivors, ...change.leaving }).flatMap((name) => {
     const facts = world.masters[name];
-    if (!isReachable(facts) || facts.freeForBackup === 0) return [];
+    if (!isReachable(facts) || facts.freeForBackup === undefined) return [];
     const need = 2 * facts.backupNeed + 2 * (facts.etcd?.status?.dbSize ?? 0);
     const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
     return facts.freeForBackup < need
@@ -468,12 +460,15 @@ const room: Check = (world, change) => ({
 
 /** Every edit is tried now, on what the hosts hold: what cannot be edited is refused before anything is touched. */
 const editable: Check = (world, change) => {
-  const planners: Planner[] = [
-    ...Object.keys(change.settings.loadBalancers).map(planBalancer),
-    planMembership,
-    planMasterConfig,
-    planFlannel,
-    planInventory,
-  ];
-  return { refusals: planners.flatMap((plan) => refusalOf(() => plan(world, change))) };
+  const view = viewOfSurvivors(world, change);
+  const observed = view === undefined ? undefined : orNothing(() => observedMembers(world, change, view.etcd));
+  const { acknowledge } = change.settings;
+  const told =
+    observed && decide({ members: observed, leaving: names(change.leaving), acknowledge }).reasons.join("; ");
+  // what could not be asked, and what the quorum says, is told above
+  return {
+    refusals: clusterPlanners(change)
+      .flatMap((plan) => refusalOf(() => plan(world, change)))
+      .filter((reason) => reason !== told),
+  };
 };

@@ -55,9 +55,13 @@ export const nodeServices = ["origin-node", "atomic-openshift-node"] as const;
 const certificates = "--cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --cacert /etc/etcd/ca.crt";
 const certificates2 = "--cert-file /etc/etcd/peer.crt --key-file /etc/etcd/peer.key --ca-file /etc/etcd/ca.crt";
 
+/** The client URL of the etcd member at a declared address. */
+export const clientUrl = (address: string): string =>
+  `https://${address.includes(":") ? `[${address}]` : address}:2379`;
+
 /** Shell functions `e3` and `e2`: etcdctl with the member's own certificates against the member on this host, and `$via`. */
 export function etcdShell(address: string): string {
-  const endpoint = `https://${address.includes(":") ? `[${address}]` : address}:2379`;
+  const endpoint = clientUrl(address);
   return `via=none; command -v etcdctl >/dev/null 2>&1 && via=host
 if [ $via = none ] && [ -x /usr/local/bin/master-exec ]; then via=master-exec; fi
 e3() { case $via in host) env ETCDCTL_API=3 timeout 15 etcdctl ${certificates} --endpoints ${quote(endpoint)} --command-timeout 6s "$@" ;;
@@ -180,7 +184,6 @@ function partOf(state: string, bytes: Buffer): Part {
   if (state === "absent" || state === "large" || state === "unreadable") return { state, bytes };
   if (state !== "checked") return { state: Number(state), bytes };
   const end = bytes.lastIndexOf("::");
-  return end < 0
-    ? { state: 255, bytes }
-    : { state: Number(bytes.subarray(end + 2).toString("latin1")), bytes: bytes.subarray(0, end) };
+  const code = /^::(\d+)\s*$/.exec(bytes.subarray(Math.max(end, 0)).toString("latin1"))?.[1];
+  return code === undefined ? { state: 255, bytes } : { state: Number(code), bytes: bytes.subarray(0, end) };
 }

@@ -5,3 +5,6 @@
 export class Refusal extends Error {
   override readonly name = "Refusal";
 }
+
+/** Facts that a plan needs could not be had; Preflight tells the same in its own words. */
+export class Unasked extends Refusal {}

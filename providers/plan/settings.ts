@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { Refusal } from "./refusal.ts";
+import { canonicalAddress } from "./same-host.ts";
 
 const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 const isHostName = (text: string): boolean => text.length <= 253 && text.split(".").every((part) => label.test(part));
@@ -145,7 +146,7 @@ function duplicates(settings: Settings): string[] {
     )) {
       if (!("address" in entry)) continue;
       const here = `openshift-masters:${group}.${name}`;
-      for (const taken of [entry.address, `name ${name}`]) {
+      for (const taken of [canonicalAddress(entry.address), `name ${name}`]) {
         const other = places.get(taken);
         if (other === undefined) places.set(taken, here);
         else

@@ -1,5 +1,14 @@
 /** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
-import type { ClusterFacts, BalancerFacts, FileFacts, Hosts, MasterFacts, NodeFacts, Unreachable } from "./facts.ts";
+import {
+  type ClusterFacts,
+  type BalancerFacts,
+  type FileFacts,
+  type Hosts,
+  type MasterFacts,
+  type NodeFacts,
+  type Unreachable,
+  isReachable,
+} from "./facts.ts";
 import type { HostIdentity } from "./host.ts";
 import type { Settings } from "./settings.ts";
 
@@ -90,6 +99,6 @@ export const identityOf = (name: string, hosts: Hosts): HostIdentity => ({ name,
 /** `pairs` with both sides typed. */
 export const entries = <T>(record: Readonly<Record<string, T>>): [string, T][] => Object.entries(record);
 
-/** Leaving hosts that an acknowledged risk says are gone: their own steps are skipped. */
-export const isGone = (name: string, change: Change): boolean =>
-  change.settings.acknowledge.includes(`host-gone:${name}`);
+/** A leaving host that cannot be reached, and that an acknowledged risk says is gone: its own steps are skipped. */
+export const isGone = (name: string, world: World, change: Change): boolean =>
+  !isReachable(world.masters[name]) && change.settings.acknowledge.includes(`host-gone:${name}`);

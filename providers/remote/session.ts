@@ -19,15 +19,7 @@ import {
   nodeFacts,
 } from "../plan/facts.ts";
 import { balancerProbe, clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
-import {
-  planBalancer,
-  planEndpoints,
-  planFlannel,
-  planInventory,
-  planMasterConfig,
-  planMembership,
-  planNodeRemoval,
-} from "../plan/plans.ts";
+import { clusterPlanners } from "../plan/plans.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Change, World } from "../plan/steps.ts";
 import { engineAnswers, requireEngine } from "./engine.ts";
@@ -229,16 +221,7 @@ export class Session {
 
 /** Does anything in the cluster still name the leaving host? Asked without visiting the host itself. */
 function isLeft(world: World, change: Change): boolean {
-  const planners = [
-    ...Object.keys(change.settings.loadBalancers).map(planBalancer),
-    planMembership,
-    planMasterConfig,
-    planFlannel,
-    planEndpoints,
-    planNodeRemoval,
-    planInventory,
-  ];
-  return planners.some((plan) => {
+  return clusterPlanners(change).some((plan) => {
     try {
       return plan(world, change).length > 0;
     } catch {

@@ -152,11 +152,7 @@ test("a declared master that is not one, adding and removing at once, another ad
       refused(/node-0\.example\.com is declared and is not a member of etcd: scale up with openshift-ansible first/),
   );
   await withConfig(
-    (text) =>
-      text.replace(
-        "master-2.example.com: { address: 192.168.55.13 }",
-        "master-2.example.com: { address: 192.168.55.14 }",
-      ),
+    (text) => text.replace("192.168.55.13", "192.168.55.14"),
     () => refused(/the address of master-2\.example\.com changes from 192\.168\.55\.13 to 192\.168\.55\.14/),
   );
 });
@@ -164,7 +160,11 @@ test("a declared master that is not one, adding and removing at once, another ad
 test("the holder of the certificate authorities", async () => {
   await withConfig(
     (text) => text.replace(/^ {4}master-0.*\n/m, "    master-3.example.com: { address: 192.168.55.21 }\n"),
-    () => refused(/master-0\.example\.com alone holds .*ca\.serial\.txt.*\/etc\/etcd\/ca\/serial/),
+    () =>
+      refused(
+        /master-0\.example\.com alone holds OpenShift's CA \(ca\.serial\.txt\)/,
+        /master-0\.example\.com alone holds etcd's CA/,
+      ),
   );
 });
 

@@ -438,7 +438,7 @@ describe("clusterFacts", () => {
     assert.deepEqual(facts.pods[master(3)]?.[0], {
       namespace: "kube-system",
       name: "master-api-master-3.example.com",
-      owner: "Node",
+      owner: "",
       mirror: true,
       localData: false,
       phase: "Running",

@@ -137,6 +137,16 @@ describe("4→3: each planner's steps", () => {
       ]);
     }
   });
+  it("UP is asked of the survivors' enabled servers only", () => {
+    const more = (text: string) =>
+      `${swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check disabled")}    server      other 10.0.0.9:8443 check\n`;
+    const step = only(planBalancer(lb0)(withConfig(world, lb0, more), change));
+    assert.ok(step.do === "balance");
+    assert.deepEqual(
+      step.up.map(({ server }) => server),
+      ["master0", "master2"],
+    );
+  });
   it("a haproxy that cannot reload is restarted, and the plan says so", () => {
     const step = only(planBalancer(lb0)(withBalancer(world, lb0, { canReload: false }), change));
     assert.equal(step.commands?.at(-1), "systemctl restart haproxy");

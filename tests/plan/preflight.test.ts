@@ -373,7 +373,8 @@ describe("one thing wrong: one sentence (4→3)", () => {
 describe("pods that are no reason to refuse", () => {
   const { world, change } = removal(4, [3]);
   const cases: [string, object][] = [
-    ["a static pod with local data", { mirror: true, owner: "Node", localData: true }],
+    ["a static pod with local data", { mirror: true, owner: "", localData: true }],
+    ["a static pod of a newer cluster", { mirror: false, owner: "Node", localData: true }],
     ["a daemon's pod with local data", { owner: "DaemonSet", localData: true }],
     ["a bare pod that has ended", { owner: "", phase: "Succeeded" }],
     ["a pod with local data that has failed", { localData: true, phase: "Failed" }],

@@ -285,7 +285,7 @@ export const clusterParts = (count: number, leaving: readonly string[]): Record<
 /** Static pods, a daemon's, a finished one, and one that a drain has to move: `namespace|name|owner|mirror|emptyDir|phase`. */
 const podsText = (name: string): string =>
   [
-    `kube-system|master-api-${name}|Node|5b1d9a||Running`,
+    `kube-system|master-api-${name}||5b1d9a||Running`,
     "openshift-sdn|sdn-x7k2p|DaemonSet|||Running",
     "default|build-1-build|Job|||Succeeded",
     "default|router-1-abcde|ReplicationController|||Running",

@@ -1,11 +1,10 @@
 /** haproxy: edit, check, reload, prove; everything back if it is not proved. */
 import { balancerFacts, isReachable, type BalancerFacts } from "../../plan/facts.ts";
-import { serversOf } from "../../plan/haproxy.ts";
+import { serversFor } from "../../plan/haproxy.ts";
 import type { HostIdentity } from "../../plan/host.ts";
-import { backendOf, disabledEdit } from "../../plan/plans.ts";
+import { backendOf, canSetState, disabledEdit } from "../../plan/plans.ts";
 import { askSocket, balancerProbe } from "../../plan/probe.ts";
 import { quote, sh } from "../../plan/quote.ts";
-import { isAddressOf } from "../../plan/same-host.ts";
 import type { Edit, Server, Step } from "../../plan/steps.ts";
 import type { RemoteHost } from "../remote-host.ts";
 import { type Context, hostOf, keepName, pause, until } from "./context.ts";
@@ -136,20 +135,14 @@ async function sessionsEnd(context: Context, name: string, servers: readonly Ser
 }
 
 /** The host's own server lines, as the file has them now. */
-const ownServers = (facts: BalancerFacts, node: HostIdentity) =>
-  serversOf(facts.config?.text ?? "").filter(
-    (one) =>
-      one.server === node.name || isAddressOf(node, one.address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")),
-  );
-const isAdmin = (facts: BalancerFacts): boolean =>
-  /^\s*stats\s+socket\s+.*\blevel\s+admin\b/m.test(facts.config?.text ?? "") && facts.stats !== undefined;
+const ownServers = (facts: BalancerFacts, node: HostIdentity) => serversFor(facts.config?.text ?? "", node);
 
 /** A master goes out of service in one load balancer, by the runtime socket where it is admin-level, else by `disabled` and a reload. */
 export async function takeOut(context: Context, balancer: string, node: HostIdentity): Promise<void> {
   const facts = await lookAt(context, balancer);
   const own = ownServers(facts, node);
   if (facts.config === undefined || own.length === 0) return;
-  if (isAdmin(facts)) {
+  if (canSetState(facts)) {
     for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "drain");
     await sessionsEnd(context, balancer, own, drainTime);
     for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "maint");
@@ -165,7 +158,7 @@ export async function putBack(context: Context, balancer: string, node: HostIden
   const own = ownServers(facts, node);
   if (facts.config === undefined || own.length === 0) return;
   const edit = disabledEdit(balancer, facts.config, node, false);
-  if (isAdmin(facts))
+  if (canSetState(facts))
     for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "ready");
   if (edit !== undefined) await editReloadProve(context, balancer, edit, own);
   else await prove(context, balancer, own);

@@ -2,10 +2,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ControlPlane } from "./components/control-plane.ts";
 import { Refusal } from "./providers/plan/refusal.ts";
-import { type Settings, settingsFrom } from "./providers/plan/settings.ts";
+import { type Settings, settingKeys, settingsFrom, unknownKeys } from "./providers/plan/settings.ts";
 
 function settings(): Settings {
   const config = new pulumi.Config();
+  const unknown = unknownKeys(Object.keys(pulumi.runtime.allConfig()));
+  if (unknown.length > 0)
+    throw new pulumi.RunError(
+      `there is no key ${unknown.map((key) => `openshift-masters:${key}`).join(", ")}; there are ${settingKeys.join(", ")}`,
+    );
   try {
     return settingsFrom((key) => config.get(key));
   } catch (error) {

@@ -39,6 +39,6 @@ export const etcdSnapshot = {
   lost: async (outputs) => {
     const snapshot = outputs["snapshot"] as SnapshotRecord | undefined;
     const state = snapshot === undefined ? "gone" : await archiveState(snapshot);
-    return state === "there" ? [] : [`the snapshot ${snapshot?.archive ?? ""} is ${state}: take a fresh one`];
+    return state === "there" ? [] : [`the snapshot ${snapshot?.archive ?? ""} is ${state}: \`up\` takes a fresh one`];
   },
 } satisfies Kind;

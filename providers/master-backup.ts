@@ -45,6 +45,9 @@ export const masterBackup = {
     );
     return states
       .filter(({ state }) => state !== "there")
-      .map(({ host, record, state }) => `${host}: the archive ${record.archive} is ${state}: take a fresh set`);
+      .map(
+        ({ host, record, state }) =>
+          `${host}: the archive ${record.archive} is ${state}: \`up\` takes a fresh set of every master`,
+      );
   },
 } satisfies Kind;

@@ -14,7 +14,11 @@ function run(what: string, patterns: readonly string[]): number {
   const started = Date.now();
   const found = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
   say(`${what}: ${found.length} files`);
-  const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=1", "--test-reporter=spec", "--test-timeout=1500000", ...found], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(
+    process.execPath,
+    ["--test", "--test-concurrency=1", "--test-reporter=spec", "--test-timeout=1500000", ...found],
+    { cwd: root, stdio: "inherit" },
+  );
   say(`${what}: ${status === 0 ? "passed" : "FAILED"} in ${seconds(Date.now() - started)}`);
   return status ?? 1;
 }
@@ -24,11 +28,19 @@ await main(async () => {
   const checked = await check();
   await step("setting up: the Pulumi engine", engine);
   await up({ masters: 4, grace: 5 });
-  const codes = [
-    checked ? 0 : 1,
-    run("pure and local tests", ["tests/*.test.ts", "tests/plan/*.test.ts", "tests/tools/*.test.ts", "tests/remote/*.test.ts"]),
-    run("tests on the lab", ["tests/lab/*.test.ts", ...(all ? ["tests/grid/*.test.ts"] : [])]),
-  ];
-  await down();
-  return codes.find((code) => code !== 0) ?? 0;
+  try {
+    const codes = [
+      checked ? 0 : 1,
+      run("pure and local tests", [
+        "tests/*.test.ts",
+        "tests/plan/*.test.ts",
+        "tests/tools/*.test.ts",
+        "tests/remote/*.test.ts",
+      ]),
+      run("tests on the lab", ["tests/lab/*.test.ts", ...(all ? ["tests/grid/*.test.ts"] : [])]),
+    ];
+    return codes.find((code) => code !== 0) ?? 0;
+  } finally {
+    await down();
+  }
 });

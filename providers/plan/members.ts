@@ -16,16 +16,21 @@ export function viewOfSurvivors(world: World, change: Change): { host: string; e
   return undefined;
 }
 
-/**
- * The member of a host: by the exact host of its peer URL first, then by name.
- * @throws Refusal when two members fit
- */
-export function memberOf(name: string, hosts: Hosts, members: readonly ListedMember[]): ListedMember | undefined {
+/** Every member that fits a host: by the exact host of its peer URL first, then by name. */
+export function membersOf(name: string, hosts: Hosts, members: readonly ListedMember[]): ListedMember[] {
   const identity = identityOf(name, hosts);
   const byUrl = members.filter((member) =>
     member.peerURLs.some((url) => isAddressOf(identity, authorityOf(url)?.host ?? "")),
   );
-  const found = byUrl.length > 0 ? byUrl : members.filter((member) => member.name === name);
+  return byUrl.length > 0 ? byUrl : members.filter((member) => member.name === name);
+}
+
+/**
+ * The member of a host, as `membersOf` finds it.
+ * @throws Refusal when two members fit
+ */
+export function memberOf(name: string, hosts: Hosts, members: readonly ListedMember[]): ListedMember | undefined {
+  const found = membersOf(name, hosts, members);
   if (found.length > 1)
     throw new Refusal(
       `refusing to choose: ${found.length} etcd members fit ${name}: ${found.map((member) => member.id).join(", ")}; remove the wrong one by hand first`,

@@ -380,7 +380,8 @@ export const planMasterConfig: Planner = (world, change) => {
       );
     const components = [...(old(8443) ? ["api" as const] : []), ...(old(8444) ? ["controllers" as const] : [])];
     const node = identityOf(host, change.survivors);
-    const around = components.includes("api") ? balancers : [];
+    // the only master cannot leave its pools: its API is away while it restarts, as Preflight says
+    const around = components.includes("api") && count > 1 ? balancers : [];
     const restart: Step[] =
       components.length === 0
         ? []

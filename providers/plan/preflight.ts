@@ -9,7 +9,7 @@ import { type BalancerFacts, type Hosts, isReachable } from "./facts.ts";
 import { hasHost, serversFor } from "./haproxy.ts";
 import { resolveInventory } from "./inventory.ts";
 import { clientUrls, masterCountOf } from "./master-config.ts";
-import { memberOf, observedMembers, viewOfSurvivors } from "./members.ts";
+import { memberOf, membersOf, observedMembers, viewOfSurvivors } from "./members.ts";
 import { backendOf, clusterPlanners, inventoryForm, isEvictable } from "./plans.ts";
 import { Refusal, Unasked } from "./refusal.ts";
 import { type Change, type World, entries, identityOf, isGone } from "./steps.ts";
@@ -126,10 +126,7 @@ const members: Check = (world, change) => {
   const hosts = { ...change.leaving, ...change.survivors };
   const list = view.etcd.members;
   const known = new Map(
-    names(hosts).flatMap((name) => {
-      const member = orNothing(() => memberOf(name, hosts, list));
-      return member === undefined ? [] : [[member.id, name] as const];
-    }),
+    names(hosts).flatMap((name) => membersOf(name, hosts, list).map((member) => [member.id, name] as const)),
   );
   const differing = names(change.survivors).filter((name) => {
     const facts = world.masters[name];
@@ -161,7 +158,7 @@ const members: Check = (world, change) => {
             `the etcd member ${member.id} of ${known.get(member.id) ?? ""} has never started: start or remove it first`,
         ),
       ...names(change.survivors)
-        .filter((name) => orNothing(() => memberOf(name, hosts, list)) === undefined)
+        .filter((name) => membersOf(name, hosts, list).length === 0)
         .map(
           (name) =>
             `${name} is declared and is not a member of etcd: scale up with openshift-ansible first, then \`pulumi up\` adopts it`,
@@ -215,7 +212,10 @@ const quorumAndRisks: Check = (world, change) => {
       : risks(after, change.settings.acknowledge);
   return {
     refusals: [...(decision.reasons.length > 0 ? [] : alarms), ...decision.reasons, ...left],
-    notes: [toleranceInWords(observed.length, after)],
+    notes: [
+      toleranceInWords(observed.length, after),
+      ...(names(change.survivors).length === 1 ? ["one master is left: its API is away while it restarts"] : []),
+    ],
   };
 };
 

@@ -80,7 +80,8 @@ ${flannel}
 file manifest ${paths.pods}/etcd.yaml
 part pods ls -A ${paths.pods}
 part disabled ls -A ${paths.disabled}
-part config-mtime stat -Lc %Y ${paths.masterConfig}
+changed() { stat -Lc %Y ${paths.masterConfig} ${paths.masterEnv} 2>/dev/null | sort -n | tail -n 1; }
+part config-mtime changed
 part started started 2379 8443 8444
 ${nodeServices.map((unit) => `part service:${unit} systemctl show -p LoadState -p ActiveState -p UnitFileState ${unit}.service`).join("\n")}
 free() { d=$1; while [ ! -d "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" | tail -n 1; du -sk /etc/origin /etc/etcd /etc/sysconfig 2>/dev/null; }

@@ -80,6 +80,13 @@ export const settingKeys = Object.keys(schema.shape) as readonly (keyof Settings
 export const settingsFrom = (get: (key: string) => string | undefined): Settings =>
   readSettings(Object.fromEntries(settingKeys.map((key) => [key, valueOf(get(key))])));
 
+/** Keys below `openshift-masters:` that nothing reads: a slip of the pen must not pass for a default. */
+export const unknownKeys = (keys: readonly string[]): string[] =>
+  keys
+    .filter((key) => key.startsWith("openshift-masters:"))
+    .map((key) => key.slice("openshift-masters:".length))
+    .filter((key) => !(settingKeys as readonly string[]).includes(key));
+
 /** A scalar is no JSON: it stays the text it is, and is told as such where an object is expected. */
 function valueOf(text: string | undefined): unknown {
   if (text === undefined || text === "") return undefined;

@@ -6,7 +6,7 @@ import type { Edit, Step } from "./steps.ts";
 const secretWord =
   "(?:pass(?:word|phrase|wd)?|secret|token|auth(?:entication|orization)?|encryption|credential|private|api_?key|bindpw)";
 const keyed = new RegExp(
-  String.raw`(["']?[\w.-]*${secretWord}[\w.-]*["']?(?:\s*[:=]\s*|\s+))("(?:\\.|[^"\\])*"|'[^']*'|\S.*?(?=\s+[\w.-]+=|$))`,
+  String.raw`(?<![\w.-])(["']?[\w.-]*${secretWord}[\w.-]*["']?(?:\s*[:=]\s*|\s+))("(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\S.*?(?=\s+[\w.-]+=|$))`,
   "gi",
 );
 
@@ -22,16 +22,24 @@ export function maskLine(line: string): string {
     .replace(keyed, "$1[masked]");
 }
 
-/** Masks lines of a diff; what stands between BEGIN and END of a key is masked whole. */
+/** Masks lines of a diff; what stands between BEGIN and END of a key is masked whole, though a hunk may show only one of the two. */
 function maskLines(lines: readonly string[]): string[] {
+  const shown: string[] = [];
+  const hide = (at: number) => (shown[at] = `${lines[at]?.slice(0, 1) ?? ""}[masked]`);
   let inside = false;
-  return lines.map((line) => {
-    const begins = line.includes("-----BEGIN");
-    inside ||= begins;
-    const shown = inside ? `${line.slice(0, 1)}[masked]` : maskLine(line);
-    if (line.includes("-----END")) inside = false;
-    return shown;
-  });
+  for (const [at, line] of lines.entries()) {
+    const isHeader = line.startsWith("@@");
+    inside = !isHeader && (inside || line.includes("-----BEGIN"));
+    shown.push(isHeader ? line : maskLine(shorten(line, 2000)));
+    if (inside) hide(at);
+    if (!line.includes("-----END")) continue;
+    inside = false;
+    for (let above = at; above === at || !/^@@|-----END/.test(lines[above] ?? "@@"); above -= 1) {
+      hide(above);
+      if (lines[above]?.includes("-----BEGIN") === true) break;
+    }
+  }
+  return shown;
 }
 
 /** The unified diff of an edit with two lines of context, masked, safe for a terminal. */
@@ -41,9 +49,9 @@ export function diffOf(edit: Edit): string {
   const [from = "", to = "", ...rest] = patch
     .split("\n")
     .filter((line) => line !== "" && !/^(Index: |===|\\ No newline)/.test(line));
-  return [from.trimEnd(), to.trimEnd(), ...maskLines(rest).map(shorten)].map((line) => escapeControls(line)).join("\n");
+  return [from.trimEnd(), to.trimEnd(), ...maskLines(rest).map((line) => shorten(line, 500))].map((line) => escapeControls(line)).join("\n");
 }
-const shorten = (line: string): string => (line.length > 500 ? `${line.slice(0, 500)}…` : line);
+const shorten = (line: string, most: number): string => (line.length > most ? `${line.slice(0, most)}…` : line);
 
 export const editsOf = (step: Step): Edit[] => ("edit" in step ? [step.edit] : []);
 

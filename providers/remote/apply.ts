@@ -1,4 +1,5 @@
 /** The only interpreter of steps: each becomes commands on hosts, and proves its own effect. */
+import { resolve } from "node:path";
 import { sh } from "../plan/quote.ts";
 import type { Step } from "../plan/steps.ts";
 import { balance, putBack } from "./apply/balancer.ts";
@@ -8,6 +9,7 @@ import { editLocal, editRemote } from "./apply/edit.ts";
 import { moveLeader, removeMember } from "./apply/etcd.ts";
 import { disable, restartMaster } from "./apply/pods.ts";
 import { backupEtcdConfig, backupMaster } from "./backup.ts";
+import { expandHome } from "./settings.ts";
 import { takeSnapshot } from "./snapshot.ts";
 
 /** What a step leaves to be remembered: the record of a backup or snapshot. */
@@ -106,7 +108,7 @@ async function stopService(context: Context, name: string, unit: string): Promis
 
 const backupOrder = ({ session, change, say }: Context) => ({
   directory: change.settings.backup.directory,
-  archive: change.settings.backup.archive,
+  archive: resolve(expandHome(change.settings.backup.archive)),
   run: session.run,
   date: session.date,
   say,

@@ -56,7 +56,7 @@ async function readPrivate(path: string): Promise<Buffer> {
 function unusable(path: string, message: string, tried: boolean): string {
   const where = `ssh.privateKeyPath: ${path}`;
   if (/no passphrase/i.test(message))
-    return `${where} is encrypted and no passphrase is configured; pulumi config set --secret sshPassphrase, or use the agent`;
+    return `${where} is encrypted and no passphrase is configured; pulumi config set --secret --path openshift-masters:ssh.sshPassphrase, or use the agent`;
   if (tried && /integrity check|bad passphrase|bad decrypt|decrypt|malformed openssh/i.test(message))
     return `${where} cannot be decrypted: sshPassphrase is wrong`;
   return `${where} is not a usable private key (${message})`;

@@ -32,6 +32,9 @@ test("wrong configuration is refused with the key, the value and what is expecte
   assert.match(refused.output, /openshift-masters:acknowledge\.0: .*got "yolo"/);
   assert.doesNotMatch(refused.output, /at .*\.ts:\d+/, "no stack trace for an administrator's slip");
   stack.edit(() => text);
+  stack.edit((config) => config.replace("openshift-masters:nodes:", "openshift-masters:noeds:"));
+  assert.match((await stack.preview()).output, /there is no key openshift-masters:noeds; there are ssh, masters, /);
+  stack.edit(() => text);
 });
 
 test("the first preview and the first up adopt the cluster and touch nothing but the backups", async () => {

@@ -42,6 +42,8 @@ export class TestStack {
     });
     writeFileSync(stack.config, stackConfig(stack.hosts));
     const made = await stack.pulumi("stack", "init", name);
+    // `stack init` writes a file of its own beside Pulumi.yaml; ours is the one given by --config-file
+    rmSync(join(root, `Pulumi.${name}.yaml`), { force: true });
     if (made.code !== 0) throw new Error(`stack init failed: ${made.output}`);
     return stack;
   }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import { type Inputs, type Kind, addressIn, lifecycle } from "../providers/lifecycle.ts";
-import { Refusal } from "../providers/plan/refusal.ts";
+import { Refusal, Unasked } from "../providers/plan/refusal.ts";
 import type { Change, Step, World } from "../providers/plan/steps.ts";
 import type { Session } from "../providers/remote/session.ts";
 import { changeOf, fileOf, master, mastersOf, removal, unreachable } from "./plan/world.ts";
@@ -16,7 +16,7 @@ class Hosts {
   readonly settings = changeOf(4, [3]).settings;
   readonly run = "run";
   readonly date = "20261123";
-  readonly connections = {};
+  readonly connections = { stats: { connections: 2, commands: 7 } };
   readonly commands: string[] = [];
   /** Leave and restarts, in order. */
   readonly events: string[] = [];
@@ -220,7 +220,41 @@ describe("check", () => {
     );
     assert.equal((await failure(failing(new TypeError("x")))).name, "TypeError");
   });
-  for (const masters of ["master-0", undefined, { [m0]: 1 }])
+  it("what does not pass in a minute is refused with its sentence, and notes stay", async () => {
+    mock.timers.enable({ apis: ["setTimeout", "Date"] });
+    try {
+      const hosts = new Hosts(m0);
+      const judge = () => ({ refusals: [], passing: ["the API restarts", "a server is DOWN"], notes: ["a note"] });
+      const found: Awaited<ReturnType<typeof check>>[] = [];
+      void check(providerOf(hosts, { judge }), { masters: four }, { masters: three }).then((one) => found.push(one));
+      let waited = 0;
+      for (; found.length === 0 && waited < 100; waited += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+        mock.timers.tick(2000);
+      }
+      assert.deepEqual(
+        found[0]?.failures?.map(({ reason }) => reason),
+        ["the API restarts", "a server is DOWN"].map((one) => `refused, nothing was touched: ${one}`),
+      );
+      assert.deepEqual([hosts.asked.length, hosts.forgot, waited], [31, 30, 31]);
+      assert.deepEqual(printed, [
+        "[FlannelNetwork] waiting up to 60 s: the API restarts; a server is DOWN",
+        "[FlannelNetwork] note: a note",
+      ]);
+    } finally {
+      mock.timers.reset();
+    }
+  });
+  it("a plan whose facts are missing is a failure", async () => {
+    const plan = (): never => {
+      throw new Unasked("lb-0 could not be asked: refused");
+    };
+    const { failures } = await check(providerOf(new Hosts(), { plan }), { masters: four }, { masters: three });
+    assert.deepEqual(failures, [
+      { property: "", reason: "refused, nothing was touched: lb-0 could not be asked: refused" },
+    ]);
+  });
+  for (const masters of ["master-0", undefined, null, [], ["10.0.0.1"], { [m0]: 1 }, { [m0]: null }])
     it(`${JSON.stringify(masters)} is no map`, async () => {
       const { failures } = await check(providerOf(new Hosts()), {}, { masters });
       assert.deepEqual(failures, [{ property: "masters", reason: "masters must be a map of host name to address" }]);
@@ -275,6 +309,7 @@ describe("update", () => {
     );
     const order = hosts.events.filter((event, at) => event !== hosts.events[at - 1]);
     assert.deepEqual(order, ["leave", m1, "leave", m0]);
+    assert.equal(printed.at(-1), "[FlannelNetwork] proved; ssh so far: 2 connections, 7 commands");
     const { record, ...rest } = outs;
     assert.deepEqual(rest, { masters: three, etcd: "known", fact: "new", pending: [], unreachable: [] });
     const { at, steps } = (record as Record<string, { at: string; steps: Inputs[] }>)[m3] ?? assert.fail();
@@ -302,7 +337,7 @@ describe("update", () => {
   it("what is already so is not done again", async () => {
     const hosts = new Hosts();
     const outs = await update(providerOf(hosts), olds, { masters: three });
-    assert.deepEqual([hosts.permits, hosts.commands], [0, []]);
+    assert.deepEqual([hosts.permits, hosts.commands, printed], [0, [], []]);
     assert.deepEqual([outs["masters"], outs["pending"]], [three, []]);
   });
 
@@ -391,6 +426,26 @@ describe("update", () => {
     assert.match(error.message, /one; two/);
     assert.deepEqual([hosts.permits, hosts.commands], [0, []]);
     assert.deepEqual(error.properties?.["masters"], four);
+  });
+
+  it("what passes by itself is waited for at `up` as well, on a fresh look", async () => {
+    const hosts = new Hosts(m0);
+    const passing = [["the API restarts"], []];
+    const judge = () => ({ refusals: [], passing: passing.shift() ?? [], notes: [] });
+    const outs = await update(providerOf(hosts, { judge }), olds, { masters: three });
+    assert.deepEqual([outs["pending"], hosts.forgot >= 2, hosts.left], [[], true, []]);
+    assert.equal(printed[0], "[FlannelNetwork] waiting up to 60 s: the API restarts");
+  });
+
+  it("hosts that cannot be asked after the work: not proved, and pending", async () => {
+    const hosts = new Hosts(m0);
+    const plan = () => {
+      if (hosts.left.length === 0) throw new Unasked("the cluster could not be asked: refused");
+      return hosts.left.map(restart);
+    };
+    const { message, properties } = await failure(update(providerOf(hosts, { plan }), olds, { masters: three }));
+    assert.equal(message, "the cluster could not be asked: refused");
+    assert.deepEqual([properties?.["masters"], properties?.["pending"]], [four, ["prove FlannelNetwork"]]);
   });
 
   it("facts that cannot be read are no failure", async () => {

@@ -53,6 +53,16 @@ function clusterOf(world: World): ClusterFacts {
   if (cluster.unknown.length > 0) throw new Unasked(`the cluster could not be asked: ${cluster.unknown.join("; ")}`);
   return cluster;
 }
+function balancerOf(world: World, change: Change, balancer: string): BalancerFacts & { config: FileFacts } {
+  const facts = world.balancers[balancer];
+  if (!isReachable(facts))
+    throw new Unasked(`${balancer} could not be asked: ${facts?.unreachable ?? "it was not looked at"}`);
+  const { config } = facts;
+  const settings = change.settings.loadBalancers[balancer];
+  const path = settings?.kind === "haproxy" ? settings.config : "its configuration";
+  if (config === undefined) throw new Unasked(`${balancer}: ${path} could not be read (${facts.configSeen})`);
+  return { ...facts, config };
+}
 const nobodyLeaves = (change: Change): boolean => Object.keys(change.leaving).length === 0;
 const forEachLeaving = (change: Change, edit: (text: string, name: string) => string) => (text: string) =>
   Object.keys(change.leaving).reduce((now, name) => edit(now, name), text);
@@ -108,7 +118,7 @@ export const planAuthority: Planner = () => [];
 /** The stats socket takes `set server … state`: it is admin-level, and haproxy is 1.6 or later. */
 export const canSetState = (facts: BalancerFacts): boolean =>
   facts.stats !== undefined &&
-  /^\s*stats\s+socket\s+.*\blevel\s+admin\b/m.test(facts.config?.text ?? "") &&
+  /^\s*stats\s+socket\s[^#\n]*\blevel\s+admin\b/m.test(facts.config?.text ?? "") &&
   !/^1\.[0-5]\b/.test(facts.version);
 
 /** One load balancer: the server lines of the leaving masters go; a reload that a killed run did not reach is made up for. */
@@ -116,12 +126,8 @@ export const planBalancer =
   (balancer: string): Planner =>
   (world, change) => {
     const settings = change.settings.loadBalancers[balancer];
-    const facts = world.balancers[balancer];
     if (settings?.kind !== "haproxy" || nobodyLeaves(change)) return [];
-    if (!isReachable(facts))
-      throw new Unasked(`${balancer} could not be asked: ${facts?.unreachable ?? "it was not looked at"}`);
-    if (facts.config === undefined)
-      throw new Unasked(`${balancer}: ${settings.config} could not be read (${facts.configSeen})`);
+    const facts = balancerOf(world, change, balancer);
     const edit = edited(
       balancer,
       facts.config,
@@ -400,18 +406,19 @@ export const planMasterConfig: Planner = (world, change) => {
               ],
             },
           ];
-    // a killed run may have left it out of a pool; where the API is restarted it comes back afterwards
-    const back = components.includes("api")
-      ? []
-      : balancers
-          .filter((name) => isOut(world, name, node))
-          .map((balancer): Step => ({
-            do: "put-back",
-            host: balancer,
-            balancer,
-            node,
-            title: `put ${host} back into the pools`,
-          }));
+    // a killed run may have left it out of a pool; a restart out of its pools puts it back afterwards
+    const back =
+      around.length > 0
+        ? []
+        : balancers
+            .filter((name) => isOut(world, change, name, node))
+            .map((balancer): Step => ({
+              do: "put-back",
+              host: balancer,
+              balancer,
+              node,
+              title: `put ${host} back into the pools`,
+            }));
     return [
       ...(config ? [editStep(host, config, `take ${names} out of etcdClientInfo.urls, masterCount ${count}`)] : []),
       ...(env ? [editStep(host, env, `take ${names} out of NO_PROXY`)] : []),
@@ -427,9 +434,8 @@ const wayOut = (world: World, balancer: string): string => {
     : "`disabled` on its server lines, reload";
 };
 /** In the file or at run time, the host's servers are not in service. */
-function isOut(world: World, balancer: string, node: ReturnType<typeof identityOf>): boolean {
-  const facts = world.balancers[balancer];
-  if (!isReachable(facts) || facts.config === undefined) return false;
+function isOut(world: World, change: Change, balancer: string, node: ReturnType<typeof identityOf>): boolean {
+  const facts = balancerOf(world, change, balancer);
   const own = serversFor(facts.config.text, node);
   const inMaintenance = (one: Server) =>
     (facts.stats ?? []).some(

@@ -392,12 +392,13 @@ const authorities = {
 
 /** What a leaving host holds must be on a master that stays, at least as new: serials are hex and the highest wins. */
 const authority: Check = (world, change) => {
-  const serials = (host: string, file: RegExp): bigint[] => {
+  // a leaver's serial that cannot be read is newer than any other, a survivor's older
+  const serials = (host: string, file: RegExp, unreadable: bigint): bigint[] => {
     const facts = world.masters[host];
     const found = isReachable(facts) ? facts.authority.filter((one) => file.test(one.path)) : [];
-    return found.map((one) => (/^[0-9a-f]+$/i.test(one.serial) ? BigInt(`0x${one.serial}`) : 0n));
+    return found.map((one) => (/^[0-9a-f]+$/i.test(one.serial) ? BigInt(`0x${one.serial}`) : unreadable));
   };
-  const kept = (file: RegExp) => names(change.survivors).flatMap((host) => serials(host, file));
+  const kept = (file: RegExp) => names(change.survivors).flatMap((host) => serials(host, file, 0n));
   const remedy =
     "without it no node or member can ever be added; handing a certificate authority over is not built yet: copy it " +
     "(ca.serial.txt; /etc/etcd/ca and /etc/etcd/generated_certs) to the next master by hand, and run this again";
@@ -408,7 +409,7 @@ const authority: Check = (world, change) => {
           return kept(file).length > 0 || !isNeeded(name, world, change, undefined)
             ? []
             : [`${name} cannot be asked and no master that stays holds ${what}: ${remedy}`];
-        const newest = serials(name, file).toSorted((a, b) => (a < b ? 1 : -1))[0];
+        const newest = serials(name, file, 1n << 1024n).toSorted((a, b) => (a < b ? 1 : -1))[0];
         return newest === undefined || kept(file).some((serial) => serial >= newest)
           ? []
           : [`${name} alone holds ${what}, or a newer serial of it than any other: ${remedy}`];

@@ -49,7 +49,9 @@ export function diffOf(edit: Edit): string {
   const [from = "", to = "", ...rest] = patch
     .split("\n")
     .filter((line) => line !== "" && !/^(Index: |===|\\ No newline)/.test(line));
-  return [from.trimEnd(), to.trimEnd(), ...maskLines(rest).map((line) => shorten(line, 500))].map((line) => escapeControls(line)).join("\n");
+  return [from.trimEnd(), to.trimEnd(), ...maskLines(rest).map((line) => shorten(line, 500))]
+    .map((line) => escapeControls(line))
+    .join("\n");
 }
 const shorten = (line: string, most: number): string => (line.length > most ? `${line.slice(0, most)}…` : line);
 

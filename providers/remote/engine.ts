@@ -7,6 +7,12 @@ import { connect } from "node:net";
 /** The engine's address is the provider's first argument, `127.0.0.1:port`; without one (a test) nobody has to be asked. */
 const address = /^([\d.]+):(\d+)$/.exec(process.argv[2] ?? "");
 
+/**
+ * What is printed after the engine died goes into a broken pipe. Unheard, that error would come back to the dynamic provider's own
+ * handler, which prints it: for ever, at full speed (seen: 2.7 GB after 2 minutes, with the lock held).
+ */
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
 /** Does the engine's port still answer, within 3 s? */
 export async function engineAnswers(): Promise<boolean> {
   if (address === null) return true;

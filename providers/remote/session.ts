@@ -44,6 +44,7 @@ export class Session {
 
   constructor(settings: Settings) {
     this.settings = settings;
+    this.#watchEngine();
     this.connections = new Connections(settings.ssh as ConstructorParameters<typeof Connections>[0]);
   }
 
@@ -174,7 +175,6 @@ export class Session {
       Object.entries(survivors).map(([name, address]) => this.host(name, address)),
       this.run,
     ).then((held) => {
-      this.#watchEngine();
       for (const one of held) void one.lost.then((error) => (this.#lost = error));
       return held;
     });
@@ -200,7 +200,7 @@ export class Session {
     }
   }
 
-  /** The provider of a killed pulumi would hold the lock for ever: it ends itself, between two steps. */
+  /** The provider of a killed pulumi would stay, and hold the lock, for ever: it ends itself, between two steps. */
   #watchEngine(): void {
     setInterval(() => {
       void engineAnswers().then(async (alive) => {

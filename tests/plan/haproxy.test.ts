@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { dropHost, hasHost, restoreHost, serversOf, setDisabled, statsOf } from "../../providers/plan/haproxy.ts";
+import {
+  dropHost,
+  hasHost,
+  restoreHost,
+  serversFor,
+  serversOf,
+  setDisabled,
+  statsOf,
+} from "../../providers/plan/haproxy.ts";
 import type { HostIdentity } from "../../providers/plan/host.ts";
 
 const fixture = (name: string): string => readFileSync(new URL(`../fixtures/haproxy/${name}`, import.meta.url), "utf8");
@@ -197,6 +205,25 @@ describe("dropHost refuses", () => {
   it("but not when what refers to it leaves too", () => {
     const config = `${backend(gone, stays)}backend b\nserver a 192.168.55.12:1 track api/m1\nserver b 10.0.0.1:1\n`;
     assert.equal(dropHost(config, leaving).dropped.length, 2);
+  });
+});
+
+describe("serversFor", () => {
+  const config = `${backend("server m0 10.0.0.1:8443\nserver x master-1.example.com:8443 disabled\nserver m1 192.168.55.12:8443 check")}listen b\nserver master-1.example.com 192.168.55.12:22623\nserver m12 192.168.55.120:1\n`;
+  const host = { name: "master-1.example.com", addresses: ["192.168.55.12"] };
+  it("every line of the host, by name and by address, in file order", () =>
+    assert.deepEqual(
+      serversFor(config, host).map(({ section, server, disabled }) => `${section}/${server} ${disabled}`),
+      ["backend api/x true", "backend api/m1 false", "listen b/master-1.example.com false"],
+    ));
+  it("as serversOf has them, and none of another host", () => {
+    const all = serversOf(config);
+    for (const one of serversFor(config, host))
+      assert.deepEqual(
+        one,
+        all.find(({ line }) => line === one.line),
+      );
+    assert.deepEqual(serversFor(config, { name: "m2", addresses: ["192.168.55.1"] }), []);
   });
 });
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ServiceFacts } from "../../providers/plan/facts.ts";
-import { memberOf } from "../../providers/plan/members.ts";
+import { type ServiceFacts, isReachable } from "../../providers/plan/facts.ts";
+import { memberOf, membersOf, observedMembers } from "../../providers/plan/members.ts";
 import {
   type Planner,
+  canSetState,
+  clusterPlanners,
   planAuthority,
   planBackups,
   planBalancer,
@@ -17,8 +19,10 @@ import {
   planSnapshot,
   planStaticPods,
 } from "../../providers/plan/plans.ts";
+import { Refusal, Unasked } from "../../providers/plan/refusal.ts";
 import { diffOf, editsOf } from "../../providers/plan/show.ts";
 import type { Change, Step, World } from "../../providers/plan/steps.ts";
+import { decide } from "../../providers/plan/topology.ts";
 import {
   addressOf,
   after,
@@ -159,7 +163,7 @@ describe("4→3: each planner's steps", () => {
     assert.deepEqual(brief(steps), [`cordon ${master(0)}`, `drain ${master(0)}`]);
     assert.deepEqual(steps[0]?.commands, ["oc adm cordon master-3.example.com"]);
     assert.deepEqual(steps[1]?.commands, ["oc adm drain master-3.example.com --ignore-daemonsets --timeout=300s"]);
-    assert.match(steps[1].title, /: 1 pods \(default\/router-1-abcde\)$/);
+    assert.equal(steps[1].title, `drain ${master(3)}: 1 to move: default/router-1-abcde`);
   });
   it("acknowledged risks become options of the drain, for their host only", () => {
     const flags = (acknowledge: string[]) =>
@@ -454,13 +458,27 @@ describe("what is already so is no step", () => {
   });
   it("nothing of the leaving host in the inventory", () =>
     assert.deepEqual(planInventory({ ...world, inventory: fileOf("/h", inventoryText(3)) }, change), []));
-  it("a Node that was cordoned is drained; one whose pods are gone is only cordoned", () => {
+  it("a Node that was cordoned is drained, one whose pods are gone too only as long as it is not cordoned", () => {
     const cordoned = withCluster(world, ({ nodes }) => ({
       nodes: nodes.map((one) => ({ ...one, unschedulable: one.name === master(3) })),
     }));
     assert.deepEqual(brief(planDrain(cordoned, change)), [`drain ${master(0)}`]);
     const empty = withCluster(world, ({ pods }) => ({ pods: { [master(3)]: (pods[master(3)] ?? []).slice(0, 3) } }));
-    assert.deepEqual(brief(planDrain(empty, change)), [`cordon ${master(0)}`]);
+    const steps = planDrain(empty, change);
+    assert.deepEqual(brief(steps), [`cordon ${master(0)}`, `drain ${master(0)}`]);
+    assert.equal(steps[1]?.title, `drain ${master(3)}: no pod to move now`);
+    const [cordon] = steps;
+    assert.deepEqual(planDrain(after(empty, cordon ?? assert.fail()), change), []);
+  });
+  it("of many pods the drain names five", () => {
+    const many = withCluster(world, ({ pods }) => {
+      const pod = (pods[master(3)] ?? []).at(-1) ?? assert.fail();
+      return { pods: { [master(3)]: [1, 2, 3, 4, 5, 6].map((n) => ({ ...pod, name: `p${n}` })) } };
+    });
+    assert.equal(
+      planDrain(many, change)[1]?.title,
+      `drain ${master(3)}: 6 to move: default/p1, default/p2, default/p3, default/p4, default/p5, …`,
+    );
   });
 });
 
@@ -485,21 +503,17 @@ describe("half done", () => {
     const edited = withConfig(world, lb0, () => haproxyText(3, false));
     assert.deepEqual(planBalancer(lb0)(withBalancer(edited, lb0, { stats: undefined }), change), []);
   });
-  it(
-    "servers of a template are no reason to reload for ever",
-    { todo: "plans.ts isStale(): rows of a server-template are in no server line" },
-    () => {
-      const template = "\nbackend apps\n    server-template app 2 apps.example.com:80 check\n";
-      const edited = withBalancer(
-        withConfig(world, lb0, () => haproxyText(3, false) + template),
-        lb0,
-        ({ stats }) => ({
-          stats: [...(stats ?? []).slice(0, 3), { backend: "apps", server: "app1", status: "UP", sessions: 0 }],
-        }),
-      );
-      assert.deepEqual(planBalancer(lb0)(edited, change), []);
-    },
-  );
+  it("servers of a template are no reason to reload for ever", () => {
+    const template = "\nbackend apps\n    server-template app 2 apps.example.com:80 check\n";
+    const edited = withBalancer(
+      withConfig(world, lb0, () => haproxyText(3, false) + template),
+      lb0,
+      ({ stats }) => ({
+        stats: [...(stats ?? []).slice(0, 3), { backend: "apps", server: "app1", status: "UP", sessions: 0 }],
+      }),
+    );
+    assert.deepEqual(planBalancer(lb0)(edited, change), []);
+  });
 
   it("the manifest is moved and the process still listens: wait", () => {
     const step = only(
@@ -512,7 +526,7 @@ describe("half done", () => {
       ).slice(0, 1),
     );
     assert.ok(step.do === "disable-manifest");
-    assert.equal(step.title, "wait until the controllers has ended");
+    assert.equal(step.title, "wait until port 8444 of the controllers is closed");
     assert.deepEqual(step.commands, []);
   });
   it("the manifest is there and nothing listens: it goes", () =>
@@ -564,10 +578,32 @@ describe("half done", () => {
     const out = withConfig(old, lb0, (text) =>
       swap(text, "192.168.55.13:8443 check", "192.168.55.13:8443 check disabled"),
     );
-    const [back, restart] = planMasterConfig(out, change);
+    const steps = planMasterConfig(out, change);
+    assert.deepEqual(brief(steps), [`put-back ${lb0}`, `restart-master ${master(2)}`]);
+    const [back, restart] = steps;
     assert.ok(back?.do === "put-back" && restart?.do === "restart-master");
+    assert.deepEqual([back.balancer, back.node], [lb0, { name: master(2), addresses: [addressOf(2)] }]);
     assert.deepEqual([restart.components, restart.balancers], [["controllers"], []]);
     assert.deepEqual(restart.commands, ["master-restart controllers"]);
+    assert.deepEqual(brief(planMasterConfig(after(out, back), change)), [`restart-master ${master(2)}`]);
+    assert.deepEqual(brief(planMasterConfig(old, change)), [`restart-master ${master(2)}`]);
+  });
+  it("the only master left is restarted in its pools, and put back into them first", () => {
+    const { world: two, change: last } = removal(2, [1]);
+    const out = withConfig(two, lb0, (text) =>
+      swap(text, "192.168.55.8:8443 check", "192.168.55.8:8443 check disabled"),
+    );
+    const steps = planMasterConfig(out, last);
+    assert.deepEqual(brief(steps), [
+      `edit ${master(0)}`,
+      `edit ${master(0)}`,
+      `put-back ${lb0}`,
+      `restart-master ${master(0)}`,
+    ]);
+    const restart = steps.at(-1);
+    assert.ok(restart?.do === "restart-master");
+    assert.deepEqual([restart.components, restart.balancers], [["api", "controllers"], []]);
+    assert.deepEqual(restart.commands, ["master-restart api", "master-restart controllers"]);
   });
   it("a process of unknown age is not restarted again and again", () =>
     assert.deepEqual(
@@ -679,6 +715,10 @@ describe("who is who in etcd", () => {
     const twice = [...members, { ...members[3], id: "abc", name: "again" } as (typeof members)[number]];
     const refusal = { name: "Refusal", message: new RegExp(`2 etcd members fit ${master(3)}: ${idOf(3)}, abc;`) };
     assert.throws(() => memberOf(master(3), hosts, twice), refusal);
+    assert.deepEqual(
+      membersOf(master(3), hosts, twice).map(({ id }) => id),
+      [idOf(3), "abc"],
+    );
     assert.throws(() => planMembership(withEtcd(world, { members: twice }), change), refusal);
   });
 });
@@ -698,32 +738,77 @@ describe("the leader leaves", () => {
   });
   it("a survivor that leads stays the leader", () =>
     assert.equal(planMembership(healthy(4, [master(3)], 1), change)[0]?.do, "remove-member"));
-  it("is asked through the first survivor whose member is healthy", () => {
-    const steps = planMembership(withEtcd(world, { healthy: false }, master(0)), change);
-    assert.deepEqual(brief(steps).slice(0, 2), [`move-leader ${master(3)}`, `remove-member ${master(1)}`]);
+  it("to the first healthy survivor, not to another one that leaves", () => {
+    const { change: two } = removal(5, [0, 1]);
+    const moves = planMembership(healthy(5, Object.keys(two.leaving), 1), two).flatMap((step) =>
+      step.do === "move-leader" ? [[step.host, step.member, step.to]] : [],
+    );
+    assert.deepEqual(moves, [[master(1), idOf(1), idOf(2)]]);
   });
-  it(
-    "and not to an unhealthy survivor",
-    { todo: "plans.ts planMembership(): `to` is the first survivor, healthy or not" },
-    () => {
-      const [move] = planMembership(withEtcd(world, { healthy: false }, master(0)), change);
-      assert.ok(move?.do === "move-leader");
-      assert.equal(move.to, idOf(1));
-    },
-  );
-  it(
-    "several leave: the dead before the living, the leader last",
-    { todo: "plans.ts planMembership(): removes in the order of the list, not in that of decide()" },
-    () => {
-      const acknowledge = ["below-three-masters", "even-members", `host-gone:${master(4)}`];
-      const five = removal(5, [1, 2, 4], acknowledge).change;
-      const so = unreachable(healthy(5, Object.keys(five.leaving), 1), master(4));
+  it("beside an unhealthy survivor: refused, as Preflight does", () =>
+    assert.throws(() => planMembership(withEtcd(world, { healthy: false }, master(0)), change), {
+      name: "Refusal",
+      message: `refusing to remove a member while survivor ${master(0)} (${idOf(0)}) is not healthy: repair it first`,
+    }));
+  it("an alarm and an unacknowledged risk are refused in one sentence after the other", () => {
+    const { world: three, change: one } = removal(3, [2]);
+    const so = withEtcd(three, { alarms: [{ memberId: idOf(1), alarm: "NOSPACE" }] });
+    assert.throws(() => planMembership(so, one), {
+      name: "Refusal",
+      message:
+        /master-1\.example\.com \(91bc3c398fb3c146\) has an alarm \(NOSPACE\).*; `below-three-masters` .*; `even-members` /,
+    });
+  });
+});
+
+describe("several leave: the dead before the living, the leader last", () => {
+  const acknowledge = [
+    "below-three-masters",
+    "even-members",
+    ...[0, 1, 2, 3, 4, 5].map((n) => `host-gone:${master(n)}`),
+  ];
+  const gone = (world: World, n: number) => unreachable(world, master(n));
+  const sick = (world: World, n: number) => withEtcd(world, { healthy: false }, master(n));
+  const unstarted = (world: World, n: number) =>
+    withEtcd(world, ({ members }) => ({
+      members: members.map((one) => (one.id === idOf(n) ? { ...one, name: "", started: false } : one)),
+    }));
+  const cases: [
+    what: string,
+    count: number,
+    leaving: number[],
+    leader: number,
+    so: (world: World) => World,
+    order: number[],
+  ][] = [
+    ["all well", 6, [1, 2, 4], 0, (world) => world, [1, 2, 4]],
+    ["the leader among them", 6, [1, 2, 4], 1, (world) => world, [2, 4, 1]],
+    ["the last is gone", 5, [1, 2, 4], 1, (world) => gone(world, 4), [4, 2, 1]],
+    ["the last does not answer etcd", 5, [1, 2, 4], 0, (world) => sick(world, 4), [4, 1, 2]],
+    ["the last never started", 5, [1, 4], 1, (world) => unstarted(world, 4), [4, 1]],
+    ["two are dead", 6, [0, 3, 5], 0, (world) => sick(gone(world, 5), 3), [3, 5, 0]],
+    ["the leader is gone: it leads no more in truth, and is dead", 5, [1, 2], 2, (world) => gone(world, 2), [2, 1]],
+  ];
+  for (const [what, count, leaving, leader, so, order] of cases)
+    it(what, () => {
+      const { change } = removal(count, leaving, acknowledge);
+      const world = so(healthy(count, Object.keys(change.leaving), leader));
+      const removals = planMembership(world, change).filter((step) => step.do === "remove-member");
       assert.deepEqual(
-        planMembership(so, five).flatMap((step) => (step.do === "remove-member" ? [step.member] : [])),
-        [idOf(4), idOf(2), idOf(1)],
+        removals.map(({ member }) => member),
+        order.map(idOf),
       );
-    },
-  );
+      const view = world.masters[Object.keys(change.survivors)[0] ?? ""];
+      assert.ok(isReachable(view) && view.etcd !== undefined);
+      const members = observedMembers(world, change, view.etcd);
+      assert.deepEqual(decide({ members, leaving: Object.keys(change.leaving), acknowledge }).order, order.map(master));
+      // the one that leads moves its leadership right before it goes, at the very end
+      const moves = planMembership(world, change).flatMap((step, at) =>
+        step.do === "move-leader" ? [[at, step.host]] : [],
+      );
+      const leads = leaving.includes(leader) && isReachable(world.masters[master(leader)]);
+      assert.deepEqual(moves, leads ? [[order.length - 1, master(leader)]] : []);
+    });
 });
 
 describe("the leaving host is gone, and that is acknowledged", () => {
@@ -743,25 +828,17 @@ describe("the leaving host is gone, and that is acknowledged", () => {
     });
   it("its Node is cordoned and not drained: nobody would answer", () =>
     assert.deepEqual(brief(planDrain(world, change)), [`cordon ${master(0)}`]));
-  it(
-    "its member leads, and nothing is asked of it all the same",
-    { todo: "plans.ts planMembership(): move-leader acts on a host that is gone" },
-    () => {
-      const steps = planMembership(unreachable(healthy(4, [master(3)], 3), master(3)), change);
-      assert.deepEqual(
-        brief(steps).filter((step) => step.endsWith(master(3))),
-        [],
-      );
-    },
-  );
-  it(
-    "a host that answers after all gets its backup and its drain",
-    { todo: "plans.ts isGone(): the acknowledgement alone skips backup and drain" },
-    () => {
-      assert.ok(brief(planBackups(whole, change)).includes(`backup ${master(3)}`));
-      assert.ok(brief(planDrain(whole, change)).includes(`drain ${master(0)}`));
-    },
-  );
+  it("its member leads, and nothing is asked of it all the same", () => {
+    const steps = planMembership(unreachable(healthy(4, [master(3)], 3), master(3)), change);
+    assert.deepEqual(
+      brief(steps).filter((step) => step.endsWith(master(3))),
+      [],
+    );
+  });
+  it("a host that answers after all gets its backup and its drain", () => {
+    assert.ok(brief(planBackups(whole, change)).includes(`backup ${master(3)}`));
+    assert.ok(brief(planDrain(whole, change)).includes(`drain ${master(0)}`));
+  });
 });
 
 describe("the snapshot", () => {
@@ -822,31 +899,161 @@ describe("what cannot be edited is refused with host and path", () => {
     it(what, () => assert.throws(() => plan(so, change), { name: "Refusal", message }));
 });
 
-describe(
-  "what could not be asked is not done",
-  { todo: "plans.ts: a planner without its facts returns no step, and the update takes that for success" },
-  () => {
-    const { world, change } = removal(4, [3]);
-    const silent: World = { ...world, cluster: { unreachable: "connection refused" } };
-    const unknown = withCluster(world, { nodes: [], pods: {}, unknown: ["nodes: connection refused"] });
-    const cases: [what: string, plan: Planner, world: World, change?: Change][] = [
-      ["a load balancer that does not answer", planBalancer(lb0), unreachable(world, lb0)],
-      ["a load balancer without its file", planBalancer(lb0), withBalancer(world, lb0, { config: undefined })],
-      ["the cluster, for the drain", planDrain, silent],
-      ["the list of nodes, for the drain", planDrain, unknown],
-      ["the leaving master, for its pods", planStaticPods, unreachable(world, master(3))],
-      ["every survivor's etcd", planMembership, withEtcd(world, { healthy: false })],
-      ["a survivor, for its etcd.conf", planMembership, unreachable(world, master(1))],
-      ["a survivor, for its master-config", planMasterConfig, unreachable(world, master(1))],
-      ["a survivor, for its flannel", planFlannel, unreachable(world, master(1))],
-      ["the cluster, for the endpoints", planEndpoints, silent],
-      ["the cluster, for the Node", planNodeRemoval, silent],
-      ["the list of nodes, for the Node", planNodeRemoval, unknown],
-      ["the inventory", planInventory, { ...world, inventory: { unreachable: "ENOENT" } }],
-    ];
-    for (const [what, plan, so] of cases)
-      it(what, () => assert.throws(() => plan(so, change), { message: /cannot be|could not be|reach/ }));
-  },
-);
+describe("what could not be asked is not done", () => {
+  const { world, change } = removal(4, [3]);
+  const refused = { unreachable: "connection refused" };
+  const silent: World = { ...world, cluster: refused };
+  const unknown = withCluster(world, { nodes: [], pods: {}, unknown: ["nodes: connection refused"] });
+  const [lost0, lost1, lost3] = [0, 1, 3].map((n) => unreachable(world, master(n))) as [World, World, World];
+  const handshake = "Timed out while waiting for handshake";
+  const off = (n: number) => `${master(n)} could not be asked: ${master(n)}: ${handshake}`;
+  const noCluster = "the cluster could not be asked: connection refused";
+  const noNodes = "the cluster could not be asked: nodes: connection refused";
+  const noMember = withEtcd(world, ({ members }) => ({ members: members.slice(0, 3) }));
+  const nobody = (so: World): World => ({ ...so, masters: {} });
+  const cases: [what: string, plan: Planner, world: World, message: string][] = [
+    ["a survivor, for the snapshot", planSnapshot, lost0, off(0)],
+    [
+      "every survivor's etcd, for the snapshot",
+      planSnapshot,
+      withEtcd(world, { healthy: false }),
+      "no healthy surviving etcd member to take a snapshot of",
+    ],
+    [
+      "a load balancer that does not answer",
+      planBalancer(lb0),
+      unreachable(world, lb0),
+      `${lb0} could not be asked: ${lb0}: ${handshake}`,
+    ],
+    [
+      "a load balancer that was not looked at",
+      planBalancer(lb1),
+      { ...world, balancers: {} },
+      `${lb1} could not be asked: it was not looked at`,
+    ],
+    [
+      "a load balancer without its file",
+      planBalancer(lb0),
+      withBalancer(world, lb0, { config: undefined, configSeen: "absent" }),
+      `${lb0}: /etc/haproxy/haproxy.cfg could not be read (absent)`,
+    ],
+    ["the cluster, for the drain", planDrain, silent, noCluster],
+    ["the list of nodes, for the drain", planDrain, unknown, noNodes],
+    ["the leaving master, for its pods", planStaticPods, lost3, off(3)],
+    ["the leaving master and the cluster, for its pods", planStaticPods, { ...lost3, cluster: refused }, noCluster],
+    [
+      "every survivor's etcd",
+      planMembership,
+      withEtcd(world, { healthy: false }),
+      "no healthy etcd member that stays could be asked",
+    ],
+    ["every survivor", planMembership, nobody(world), "no healthy etcd member that stays could be asked"],
+    ["the leaving master, for its etcd pod", planMembership, lost3, off(3)],
+    ["a survivor, for its etcd.conf", planMembership, unreachable(noMember, master(1)), off(1)],
+    ["a survivor, for its master-config", planMasterConfig, lost1, off(1)],
+    [
+      "a survivor that was not looked at",
+      planMasterConfig,
+      nobody(world),
+      `${master(0)} could not be asked: it was not looked at`,
+    ],
+    ["a survivor, for its flannel", planFlannel, lost1, off(1)],
+    ["the cluster, for the endpoints", planEndpoints, silent, noCluster],
+    ["the list of nodes, for the endpoints", planEndpoints, unknown, noNodes],
+    ["the leaving master, for its node service", planNodeRemoval, lost3, off(3)],
+    ["the cluster, for the Node", planNodeRemoval, silent, noCluster],
+    ["the list of nodes, for the Node", planNodeRemoval, unknown, noNodes],
+    [
+      "the inventory",
+      planInventory,
+      { ...world, inventory: { unreachable: "ENOENT" } },
+      "the inventory could not be read: ENOENT",
+    ],
+  ];
+  for (const [what, plan, so, message] of cases)
+    it(what, () =>
+      assert.throws(
+        () => plan(so, change),
+        (error) => {
+          assert.ok(error instanceof Unasked && error instanceof Refusal);
+          assert.deepEqual([error.name, error.message], ["Refusal", message]);
+          return true;
+        },
+      ),
+    );
+  it("a survivor while a member is still to be removed: refused by the quorum's rules", () =>
+    assert.throws(
+      () => planMembership(lost1, change),
+      (error) => {
+        assert.ok(error instanceof Refusal && !(error instanceof Unasked));
+        assert.match(error.message, /^refusing to remove a member while survivor master-1/);
+        return true;
+      },
+    ));
+
+  const nothing: World = { masters: {}, balancers: {}, nodes: {}, inventory: refused, cluster: refused };
+  for (const [name, plan] of chain)
+    it(`nobody leaves, nobody need be asked: ${name}`, () =>
+      assert.deepEqual(plan(nothing, removal(4, []).change), []));
+  it("the planners that name what is left of a host are the chain's but for the drain and the static pods", () => {
+    const cluster = chain.filter(([, plan]) => ![planAuthority, planDrain, planStaticPods].includes(plan));
+    assert.deepEqual(
+      clusterPlanners(change).map((plan) => brief(plan(world, change))),
+      cluster.map(([, plan]) => brief(plan(world, change))),
+    );
+  });
+  it("a leaving host whose Node is deleted need not answer any more", () => {
+    const forgotten = withCluster(lost3, ({ nodes }) => ({ nodes: nodes.filter(({ name }) => name !== master(3)) }));
+    assert.deepEqual(planStaticPods(forgotten, change), []);
+    assert.deepEqual(planNodeRemoval(forgotten, change), []);
+    assert.deepEqual(brief(planMembership(forgotten, change)), [
+      `remove-member ${master(0)}`,
+      ...[0, 1, 2].map((n) => `edit ${master(n)}`),
+    ]);
+  });
+});
+
+describe("the snapshot and the stats socket", () => {
+  const { world, change } = removal(4, [3]);
+  it("the endpoint is the declared address, whatever etcd calls itself", () => {
+    const endpoint = (so: World, wanted: Change) =>
+      planSnapshot(so, wanted).flatMap((step) => (step.do === "snapshot" ? [step.endpoint] : []));
+    const renamed = withEtcd(world, ({ status }) => ({
+      status: status && { ...status, endpoint: "https://127.0.0.1:2379" },
+    }));
+    assert.deepEqual(endpoint(renamed, change), ["https://192.168.55.13:2379"]);
+    const six = { ...change, survivors: { ...change.survivors, [master(2)]: "fd00::13" } };
+    assert.deepEqual(endpoint(world, six), ["https://[fd00::13]:2379"]);
+  });
+  it("by revision as a number, not as text", () => {
+    const so = withEtcd(
+      withEtcd(world, ({ status }) => ({ status: status && { ...status, revision: "999" } })),
+      ({ status }) => ({ status: status && { ...status, revision: "1000" } }),
+      master(1),
+    );
+    assert.equal(planSnapshot(so, change).at(-1)?.host, master(1));
+  });
+  for (const version of ["1.4.27", "1.5.18"])
+    it(`haproxy ${version} cannot set a server's state: nothing of it is planned`, () => {
+      const old = withBalancer(world, lb1, { version });
+      const step = only(planBalancer(lb1)(old, change));
+      assert.ok(step.do === "balance");
+      assert.deepEqual(step.drain, []);
+      assert.deepEqual(step.commands, ["haproxy -c -f /etc/haproxy/haproxy.cfg", "systemctl reload haproxy"]);
+      const restart = planMasterConfig(old, change).find((one) => one.do === "restart-master");
+      assert.equal(restart?.commands?.[1], `${lb1}: \`disabled\` on its server lines, reload`);
+    });
+  it("canSetState: admin-level, 1.6 or later, and the socket answers", () => {
+    const facts = (so: World) => {
+      const found = so.balancers[lb1];
+      return isReachable(found) ? canSetState(found) : assert.fail();
+    };
+    for (const version of ["1.6.0", "1.8.4", "1.10.1", "2.6.12"])
+      assert.equal(facts(withBalancer(world, lb1, { version })), true);
+    assert.equal(facts(withBalancer(world, lb1, { stats: undefined })), false);
+    for (const level of ["level operator", "", "# level admin"])
+      assert.equal(facts(withConfig(world, lb1, (text) => swap(text, "level admin", level))), false, level);
+  });
+});
 
 it("configured before it was started, in every world here", () => assert.ok(configured < started && started < now));

@@ -231,7 +231,7 @@ export function toleranceInWords(before: number, after: number): string {
   const [was, is] = [faultTolerance(before), faultTolerance(after)];
   const failures = is === 0 ? "no failure" : is === 1 ? "1 failure" : `${is} failures`;
   const compared = before === after ? "" : is === was ? ", as before" : `, ${was} before`;
-  return `etcd ${before === after ? `${after} members` : `${before}→${after}`}: quorum ${quorum(after)}, tolerates ${failures}${compared}`;
+  return `etcd ${before === after ? `${after} members` : `${before}→${after}`}: tolerates ${failures}${compared} (quorum ${quorum(after)})`;
 }
 
 /** At adoption: what is declared is what is there. Later drift is the resources' own to tell. */

@@ -103,7 +103,7 @@ describe("nothing is refused", () => {
     assert.deepEqual(judge(world, change, four), {
       refusals: [],
       passing: [],
-      notes: ["etcd 4→3: quorum 2, tolerates 1 failure, as before"],
+      notes: ["etcd 4→3: tolerates 1 failure, as before (quorum 2)"],
     });
   });
   it("5→3, two at once", () => {
@@ -415,7 +415,7 @@ describe("risks", () => {
     assert.deepEqual(judge(world, change, three), {
       refusals: [],
       passing: [],
-      notes: ["etcd 3→2: quorum 2, tolerates no failure, 1 before"],
+      notes: ["etcd 3→2: tolerates no failure, 1 before (quorum 2)"],
     });
   });
   it("3→2 whose member is gone already: the risks are still named", () => {
@@ -430,10 +430,10 @@ describe("risks", () => {
     assert.ok(refusals(so, change).some((one) => /losing quorum: 1 of 4 members healthy/.test(one)));
   });
   it("in words", () => {
-    assert.equal(toleranceInWords(4, 3), "etcd 4→3: quorum 2, tolerates 1 failure, as before");
-    assert.equal(toleranceInWords(5, 3), "etcd 5→3: quorum 2, tolerates 1 failure, 2 before");
-    assert.equal(toleranceInWords(5, 5), "etcd 5 members: quorum 3, tolerates 2 failures");
-    assert.equal(toleranceInWords(2, 1), "etcd 2→1: quorum 1, tolerates no failure, as before");
+    assert.equal(toleranceInWords(4, 3), "etcd 4→3: tolerates 1 failure, as before (quorum 2)");
+    assert.equal(toleranceInWords(5, 3), "etcd 5→3: tolerates 1 failure, 2 before (quorum 2)");
+    assert.equal(toleranceInWords(5, 5), "etcd 5 members: tolerates 2 failures (quorum 3)");
+    assert.equal(toleranceInWords(2, 1), "etcd 2→1: tolerates no failure, as before (quorum 1)");
   });
 });
 
@@ -824,7 +824,7 @@ describe("notes", () => {
       refusals: [],
       passing: [],
       notes: [
-        "etcd 2→1: quorum 1, tolerates no failure, as before",
+        "etcd 2→1: tolerates no failure, as before (quorum 1)",
         "one master is left: its API is away while it restarts",
       ],
     });

@@ -1,0 +1,124 @@
+/** Load balancers, the inventory, other nodes, room for the backups, and every edit tried beforehand. */
+import { type BalancerFacts, isReachable } from "../facts.ts";
+import { serversFor } from "../haproxy.ts";
+import { resolveInventory } from "../inventory.ts";
+import { observedMembers, viewOfSurvivors } from "../members.ts";
+import { backendOf, inventoryForm, clusterPlanners } from "../plans.ts";
+import { type Change, entries, identityOf } from "../steps.ts";
+import { decide } from "../topology.ts";
+import { type Judgement, type Check, names, orNothing, refusalOf } from "./judgement.ts";
+
+export const balancers: Check = (world, change) => {
+  const found = entries(world.balancers).map(([name, facts]) =>
+    isReachable(facts)
+      ? balancer(name, facts, change)
+      : { refusals: [`the load balancer ${name} cannot be reached: ${facts.unreachable}`], passing: [], notes: [] },
+  );
+  return {
+    refusals: found.flatMap((one) => one.refusals),
+    passing: found.flatMap((one) => one.passing),
+    notes: found.flatMap((one) => one.notes),
+  };
+};
+
+export function balancer(name: string, facts: BalancerFacts, change: Change): Judgement {
+  const settings = change.settings.loadBalancers[name];
+  const path = settings?.kind === "haproxy" ? settings.config : "";
+  if (facts.config === undefined)
+    return {
+      refusals: [
+        `${name}: ${path} cannot be read (${facts.configSeen}): correct the path in openshift-masters:loadBalancers`,
+      ],
+      passing: [],
+      notes: [],
+    };
+  const config = facts.config.text;
+  const own = names(change.survivors).flatMap(
+    (host) => orNothing(() => serversFor(config, identityOf(host, change.survivors))) ?? [],
+  );
+  const down = (facts.stats ?? []).filter(
+    (row) =>
+      /^DOWN/.test(row.status) &&
+      own.some((one) => backendOf(one.section) === row.backend && one.server === row.server),
+  );
+  return {
+    refusals: [
+      ...(facts.valid
+        ? []
+        : [
+            `${name}: haproxy does not accept its own configuration ${path} as it is now: ${facts.validSeen}; repair it first`,
+          ]),
+      ...(facts.active ? [] : [`${name}: the service is not running; start it first`]),
+    ],
+    passing: down.map(
+      (row) =>
+        `${name}: the server ${row.backend}/${row.server} of a master that stays is ${row.status}; repair it first`,
+    ),
+    notes: [
+      ...(facts.stats === undefined
+        ? [
+            `${name}: haproxy's statistics cannot be read (no stats socket that answers), so UP is proved by the API through it alone`,
+          ]
+        : []),
+      ...(/^1\.[0-7]\b/.test(facts.version)
+        ? [`${name}: haproxy ${facts.version} cannot reload without dropping connections; some requests may fail`]
+        : []),
+    ],
+  };
+}
+
+export const inventory: Check = (world, change, before) => {
+  const { path, host } = change.settings.inventory;
+  const where = `${host ?? "this machine"}: ${path}`;
+  if (!isReachable(world.inventory))
+    return { refusals: [`the inventory cannot be read (${where}): ${world.inventory.unreachable}`] };
+  const file = world.inventory;
+  const wrong = refusalOf(() => resolveInventory(file.text, inventoryForm(path))).map(
+    (why) => `the inventory is not understood (${where}): ${why}`,
+  );
+  if (wrong.length > 0) return { refusals: wrong };
+  const listed = resolveInventory(file.text, inventoryForm(path)).groups["masters"] ?? [];
+  const missing = names(change.survivors)
+    .filter((name) => !listed.includes(name))
+    .map((name) => `${name} is declared and not in [masters] of the inventory (${where})`);
+  return before === undefined ? { refusals: missing } : { notes: missing };
+};
+
+export const nodes: Check = (world) => ({
+  notes: entries(world.nodes).flatMap(([name, facts]) =>
+    isReachable(facts)
+      ? []
+      : [
+          `the node ${name} cannot be reached (${facts.unreachable}): its flannel endpoints stay as they are until the next \`pulumi up\``,
+        ],
+  ),
+});
+
+export const room: Check = (world, change) => ({
+  refusals: names({ ...change.survivors, ...change.leaving }).flatMap((name) => {
+    const facts = world.masters[name];
+    if (!isReachable(facts) || facts.freeForBackup === undefined) return [];
+    const need = 2 * facts.backupNeed + 2 * (facts.etcd?.status?.dbSize ?? 0);
+    const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+    return facts.freeForBackup < need
+      ? [
+          `${name}: ${mib(facts.freeForBackup)} are free for backups below ${change.settings.backup.directory} and ${mib(need)} are needed: make room first`,
+        ]
+      : [];
+  }),
+});
+
+/** Every edit is tried now, on what the hosts hold: what cannot be edited is refused before anything is touched. */
+export const editable: Check = (world, change) => {
+  const view = viewOfSurvivors(world, change);
+  const observed = view === undefined ? undefined : orNothing(() => observedMembers(world, change, view.etcd));
+  const { acknowledge } = change.settings;
+  const told =
+    observed && decide({ members: observed, leaving: names(change.leaving), acknowledge }).reasons.join("; ");
+  // what could not be asked, and what the quorum says, is told above
+  return {
+    refusals: clusterPlanners(change)
+      .flatMap((plan) => refusalOf(() => plan(world, change)))
+      .filter((reason) => reason !== told),
+  };
+};

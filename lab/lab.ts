@@ -70,28 +70,20 @@ async function status(): Promise<number> {
   return isHealthy(seen) ? 0 : 1;
 }
 
-function ssh(host: string | undefined, command: readonly string[]): number {
-  const address = everyHost[(host ?? "").replace(`.${domain}`, "")];
+/** The words of an `ssh` that runs `command` on a host as root, with the lab's own key and known_hosts. */
+export function sshWords(host: string, command: readonly string[]): string[] {
+  const address = everyHost[host.replace(`.${domain}`, "")];
   if (address === undefined)
-    throw new Failed(`There is no host '${host ?? ""}' in the lab; it has ${Object.keys(everyHost).join(", ")}.`);
-  const options = [
-    "-i",
-    files.key,
-    "-o",
-    `UserKnownHostsFile=${files.knownHosts}`,
-    "-o",
-    "StrictHostKeyChecking=yes",
-    "-o",
-    "BatchMode=yes",
-    "-o",
-    "LogLevel=ERROR",
-  ];
-  return spawnSync("ssh", [...options, `root@${address}`, ...command], { stdio: "inherit" }).status ?? 255;
+    throw new Failed(`There is no host '${host}' in the lab; it has ${Object.keys(everyHost).join(", ")}.`);
+  const settings = [`UserKnownHostsFile=${files.knownHosts}`, "StrictHostKeyChecking=yes", "BatchMode=yes"];
+  const options = [...settings, "LogLevel=ERROR", "ConnectTimeout=5"].flatMap((setting) => ["-o", setting]);
+  return ["-i", files.key, ...options, `root@${address}`, ...command];
 }
 
 async function command(): Promise<number> {
   const [verb, ...rest] = process.argv.slice(2);
-  if (verb === "ssh") return ssh(rest[0], rest.slice(1));
+  if (verb === "ssh")
+    return spawnSync("ssh", sshWords(rest[0] ?? "", rest.slice(1)), { stdio: "inherit" }).status ?? 255;
   const { values } = parseArgs({
     args: rest,
     options: { masters: { type: "string", default: "4" }, grace: { type: "string", default: "30" } },

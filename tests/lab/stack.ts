@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Cast, cast, workFolder } from "../../lab/cluster.ts";
-import { environment } from "../../lab/lab.ts";
-import { files, stackConfig } from "../../lab/stack.ts";
+import { environment, sshWords } from "../../lab/lab.ts";
+import { stackConfig } from "../../lab/stack.ts";
 
 export interface Ran {
   readonly code: number;
@@ -136,26 +136,9 @@ export class TestStack {
 
 /** Runs a script on a host of the lab as root, over OpenSSH: the test's own eyes, not the program's. */
 export function on(host: string, script: string): Promise<Ran> {
-  const address = cast(7)[host] ?? host;
-  const words = [
-    "-i",
-    files.key,
-    "-o",
-    `UserKnownHostsFile=${files.knownHosts}`,
-    "-o",
-    "StrictHostKeyChecking=yes",
-    "-o",
-    "BatchMode=yes",
-    "-o",
-    "LogLevel=ERROR",
-    "-o",
-    "ConnectTimeout=5",
-    `root@${address}`,
-    script,
-  ];
   const started = Date.now();
   return new Promise((resolve) => {
-    const child = spawn("ssh", words, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("ssh", sshWords(host, [script]), { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (part: string) => (output += part));
     child.stderr.setEncoding("utf8").on("data", (part: string) => (output += part));

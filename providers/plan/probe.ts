@@ -34,8 +34,8 @@ part stale:flanneld stale
 /** Started when? `port pid seconds-since-the-epoch` of whoever listens; asked of ss, which RHEL 7 has. */
 const listeners = `
 started() { for port in "$@"; do
-  pid=$(ss -ltnpH "sport = :$port" 2>/dev/null | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
-  if [ -z "$pid" ]; then ss -ltnH "sport = :$port" 2>/dev/null | grep -q . && echo "$port 0 0"; continue; fi
+  pid=$(ss -ltnp "sport = :$port" 2>/dev/null | tail -n +2 | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
+  if [ -z "$pid" ]; then ss -ltn "sport = :$port" 2>/dev/null | tail -n +2 | grep -q . && echo "$port 0 0"; continue; fi
   echo "$port $pid $(( $(date +%s) - $(ps -o etimes= -p "$pid" | tr -d ' ') ))"
 done; }
 `;
@@ -93,7 +93,7 @@ ready() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{h
 part ready ready
 ${etcdShell(o.address)}
 part via echo $via
-listens() { ! command -v ss >/dev/null 2>&1 || ss -ltnH "sport = :$1" 2>/dev/null | grep -q .; }
+listens() { ! command -v ss >/dev/null 2>&1 || ss -ltn "sport = :$1" 2>/dev/null | tail -n +2 | grep -q .; }
 if [ $via != none ] && listens 2379; then
 checked members e3 member list
 checked status e3 endpoint status -w json

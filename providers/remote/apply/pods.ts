@@ -18,11 +18,13 @@ export async function disableManifest(context: Context, name: string, manifest: 
   const host = hostOf(context, name);
   await host.run(moveAway(manifest), { what: `moving ${manifest} away`, deadline: 30 });
   await until(context, `${name}: port ${port} closed`, 120, async () => {
-    const { stdout } = await host.run(sh`ss -ltnH ${`sport = :${port}`} | head -n 1`, {
-      what: `asking for port ${port}`,
-      deadline: 20,
-      ok: "any",
-    });
+    const { stdout } = await host.run(
+      sh`out=$(ss -ltn ${`sport = :${port}`}) || exit 1; printf '%s\n' "$out" | tail -n +2`,
+      {
+        what: `asking for port ${port}`,
+        deadline: 20,
+      },
+    );
     return stdout.trim() === "" ? { done: true } : { seen: "still listening" };
   });
 }
@@ -134,7 +136,7 @@ async function restart(
 }
 
 async function processOn(context: Context, name: string, port: number): Promise<string> {
-  const script = `ss -ltnpH ${quote(`sport = :${port}`)} | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1`;
+  const script = `ss -ltnp ${quote(`sport = :${port}`)} | tail -n +2 | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1`;
   const { stdout } = await hostOf(context, name).run(script, {
     what: `asking who listens on port ${port}`,
     deadline: 20,

@@ -62,9 +62,7 @@ export type Step = Shown &
     | { readonly do: "edit"; readonly edit: Edit }
     | {
         readonly do: "balance";
-        readonly service: string;
         readonly socket: string;
-        readonly reload: boolean;
         readonly edit?: Edit;
         readonly drain: readonly Server[];
         readonly up: readonly Server[];
@@ -74,11 +72,10 @@ export type Step = Shown &
         readonly do: "disable-manifest";
         readonly manifest: string;
         readonly port: number;
-        readonly node: string;
         readonly lease: boolean;
       }
     | { readonly do: "move-leader"; readonly member: string; readonly to: string }
-    | { readonly do: "remove-member"; readonly member: string; readonly peer: string }
+    | { readonly do: "remove-member"; readonly member: string }
     | { readonly do: "put-back"; readonly node: HostIdentity; readonly balancer: string }
     | {
         readonly do: "restart-master";

@@ -327,9 +327,7 @@ describe("render", () => {
       do: "balance",
       host: "lb",
       title: "t",
-      service: "haproxy",
       socket: "",
-      reload: true,
       drain: [],
       up: [],
     };

@@ -34,9 +34,7 @@ export const planBalancer =
       {
         do: "balance",
         host: balancer,
-        service: settings.service,
         socket: facts.socket,
-        reload: true,
         ...(edit === undefined ? {} : { edit }),
         title:
           edit === undefined

@@ -45,7 +45,6 @@ export const planMembership: Planner = (world, change) => {
         do: "remove-member",
         host: through,
         member: member.id,
-        peer: member.peerURLs[0] ?? "",
         title: `remove etcd member ${member.id} (${member.name === "" ? "unstarted" : member.name}, ${member.peerURLs.join(" ")}), then prove ${etcd.members.length - 1 - n} healthy members`,
         commands: [sh`etcdctl member remove ${member.id}`],
       },

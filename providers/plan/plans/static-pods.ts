@@ -26,7 +26,6 @@ export function disable(facts: MasterFacts, host: string, manifest: string, port
       host,
       manifest,
       port,
-      node: host,
       lease,
       title: there
         ? `${what} off: ${manifest} to disabled/, until port ${port} is closed${lease ? " and another master holds the controllers' lease" : ""}`

@@ -39,7 +39,7 @@ export async function disable(context: Context, step: Extract<Step, { do: "disab
     120,
     async () => {
       const held = await controllersHolder(context);
-      return held === undefined || held === step.node
+      return held === undefined || held === step.host
         ? { seen: held ?? "nobody, or it cannot be asked" }
         : { done: held };
     },

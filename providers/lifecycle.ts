@@ -111,8 +111,15 @@ class Lifecycle {
         failures: [{ property: kind.list, reason: `${kind.list} must be a map of host name to address` }],
       };
     const session = this.#session();
-    const asked = changeOf(kind, session.settings, news, olds);
+    // a resource that is new (a load balancer declared today) has to know who leaves, or has left, as the others do
+    const asked = changeOf(
+      kind,
+      session.settings,
+      news,
+      kind.list in olds ? olds : { ...olds, retired: session.leaving },
+    );
     const retired = asked.change.leaving;
+    if (kind.judge !== undefined) session.leaving = retired;
     const inputs = { ...news, ...(Object.keys(retired).length === 0 ? {} : { retired }) };
     try {
       const { world, change, judgement } = await this.#judged(asked, olds, news);

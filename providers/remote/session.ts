@@ -37,6 +37,8 @@ export class Session {
   /** Names this run in file names, locks and messages. */
   readonly run = `${new Date().toISOString().slice(11, 19).replaceAll(":", "")}-${randomBytes(3).toString("hex")}`;
   readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
+  /** Who leaves or has left, as Preflight's check, the first of the chain, knows it: name → address. */
+  leaving: Hosts = {};
   readonly #seen = new Map<string, { at: number; world: Promise<World> }>();
   #held: Promise<Held[]> | undefined;
   #lost: Error | undefined;

@@ -1,19 +1,20 @@
 /** MasterBackup, EtcdSnapshot and CertificateAuthority: before anything changes. */
 import { clientUrl } from "../probe.ts";
 import { Unasked } from "../refusal.ts";
-import { type Step, isGone } from "../steps.ts";
-import { type Planner, survivor } from "./asked.ts";
+import type { Step } from "../steps.ts";
+import { type Planner, survivor, leaver } from "./asked.ts";
 
 /** A fresh, verified set of every master that can be reached; the leaving ones first of all. */
 export const planBackups: Planner = (world, change) =>
-  [...Object.keys(change.leaving).filter((name) => !isGone(name, world, change)), ...Object.keys(change.survivors)].map(
-    (host) => ({
-      do: "backup",
-      what: "master",
-      host,
-      title: `back up /etc/origin, /etc/sysconfig, /etc/etcd and what belongs to them below ${change.settings.backup.directory}, and copy it to ${change.settings.backup.archive}`,
-    }),
-  );
+  [
+    ...Object.keys(change.leaving).filter((name) => leaver(world, change, name) !== undefined),
+    ...Object.keys(change.survivors),
+  ].map((host) => ({
+    do: "backup",
+    what: "master",
+    host,
+    title: `back up /etc/origin, /etc/sysconfig, /etc/etcd and what belongs to them below ${change.settings.backup.directory}, and copy it to ${change.settings.backup.archive}`,
+  }));
 
 /** The data from one healthy survivor, the one with the highest revision, and /etc/etcd of each member. */
 export const planSnapshot: Planner = (world, change) => {

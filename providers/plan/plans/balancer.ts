@@ -69,8 +69,9 @@ const inService = (config: string, change: Change): Server[] =>
 /** haproxy runs with a server that its file no longer has; with templates the file does not say which ones there are. */
 function isStale(facts: BalancerFacts): boolean {
   if (/^\s*server-template\s/m.test(facts.config?.text ?? "")) return false;
+  const backends = new Set(serversOf(facts.config?.text ?? "").map((one) => backendOf(one.section)));
   const inFile = new Set(serversOf(facts.config?.text ?? "").map((one) => `${backendOf(one.section)}/${one.server}`));
-  return (facts.stats ?? []).some((one) => !inFile.has(`${one.backend}/${one.server}`));
+  return (facts.stats ?? []).some((one) => backends.has(one.backend) && !inFile.has(`${one.backend}/${one.server}`));
 }
 
 export const wayOut = (world: World, balancer: string): string => {

@@ -1,5 +1,7 @@
 /** MasterConfig: the survivors' configuration and their restart. */
 import { dropMaster, dropNoProxy } from "../master-config.ts";
+import { paths } from "../probe.ts";
+import { Unasked } from "../refusal.ts";
 import { type Step, entries, identityOf } from "../steps.ts";
 import { type Planner, edited, editStep, survivor, nobodyLeaves, forEachLeaving } from "./asked.ts";
 import { wayOut, isOut } from "./balancer.ts";
@@ -14,14 +16,13 @@ export const planMasterConfig: Planner = (world, change) => {
   return Object.keys(change.survivors).flatMap((host): Step[] => {
     const facts = survivor(world, host);
     const { masterConfig, masterEnv } = facts.files;
+    if (masterConfig === undefined) throw new Unasked(`${host}: ${paths.masterConfig} could not be read`);
     const names = Object.keys(change.leaving).join(", ");
-    const config =
-      masterConfig &&
-      edited(
-        host,
-        masterConfig,
-        forEachLeaving(change, (text, name) => dropMaster(text, identityOf(name, change.leaving), count).text),
-      );
+    const config = edited(
+      host,
+      masterConfig,
+      forEachLeaving(change, (text, name) => dropMaster(text, identityOf(name, change.leaving), count).text),
+    );
     const env =
       masterEnv &&
       edited(

@@ -1,6 +1,7 @@
 /** EtcdMembership: the removal, and the survivors' etcd.conf. */
 import { dropMember, initialCluster, authorityOf } from "../etcd-conf.ts";
 import { memberOf, observedMembers, viewOfSurvivors } from "../members.ts";
+import { paths } from "../probe.ts";
 import { sh } from "../quote.ts";
 import { Refusal, Unasked } from "../refusal.ts";
 import { isAddressOf } from "../same-host.ts";
@@ -56,13 +57,12 @@ export const planMembership: Planner = (world, change) => {
   });
   const confs = Object.keys(change.survivors).flatMap((host): Step[] => {
     const file = survivor(world, host).files.etcdConf;
-    const edit =
-      file &&
-      edited(
-        host,
-        file,
-        forEachLeaving(change, (text, name) => dropFromInitialCluster(text, name, change)),
-      );
+    if (file === undefined) throw new Unasked(`${host}: ${paths.etcdConf} could not be read`);
+    const edit = edited(
+      host,
+      file,
+      forEachLeaving(change, (text, name) => dropFromInitialCluster(text, name, change)),
+    );
     return edit === undefined
       ? []
       : [

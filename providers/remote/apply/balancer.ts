@@ -1,13 +1,13 @@
 /** haproxy: edit, check, reload, prove; everything back if it is not proved. */
 import { balancerFacts, isReachable, type BalancerFacts } from "../../plan/facts.ts";
-import { serversFor } from "../../plan/haproxy.ts";
+import { serversFor, serversOf } from "../../plan/haproxy.ts";
 import type { HostIdentity } from "../../plan/host.ts";
 import { backendOf, canSetState, disabledEdit } from "../../plan/plans.ts";
 import { askSocket, balancerProbe } from "../../plan/probe.ts";
 import { quote, sh } from "../../plan/quote.ts";
 import type { Edit, Server, Step } from "../../plan/steps.ts";
 import type { RemoteHost } from "../remote-host.ts";
-import { type Context, hostOf, keepName, pause, until } from "./context.ts";
+import { type Context, hostOf, keepName, pause, permit, until } from "./context.ts";
 import { editRemote } from "./edit.ts";
 
 type Balance = Extract<Step, { do: "balance" }>;
@@ -58,6 +58,8 @@ async function editReloadProve(
     await prove(context, name, up);
   } catch (error) {
     if (edit === undefined) throw error;
+    // a gone engine or a lost lock: nothing more is written, the next run reads and goes on
+    await permit(context);
     const why = error instanceof Error ? error.message : String(error);
     context.say(`not proved (${why}); putting the old ${config} back`);
     const now = (await lookAt(context, name)).config;
@@ -137,11 +139,36 @@ async function sessionsEnd(context: Context, name: string, servers: readonly Ser
 /** The host's own server lines, as the file has them now. */
 const ownServers = (facts: BalancerFacts, node: HostIdentity) => serversFor(facts.config?.text ?? "", node);
 
+/** A pool is never left without a server: another one must be UP before this one goes. */
+function requireOthersUp(balancer: string, config: string, facts: BalancerFacts, own: readonly Server[]): void {
+  const { stats } = facts;
+  if (stats === undefined) return;
+  for (const one of own) {
+    const isUp = (other: Server) =>
+      stats.some(
+        (row) =>
+          row.backend === backendOf(other.section) && row.server === other.server && /^(UP|no check)/.test(row.status),
+      );
+    const others = serversOf(config).filter(
+      (other) =>
+        other.section === one.section &&
+        !own.some((mine) => mine.section === other.section && mine.server === other.server),
+    );
+    if (!others.some(isUp))
+      throw new Error(
+        `${balancer}: ${one.server} is the only server UP in ${one.section}: it is not taken out; bring another one up first`,
+      );
+  }
+}
+
 /** A master goes out of service in one load balancer, by the runtime socket where it is admin-level, else by `disabled` and a reload. */
 export async function takeOut(context: Context, balancer: string, node: HostIdentity): Promise<void> {
   const facts = await lookAt(context, balancer);
   const own = ownServers(facts, node);
-  if (facts.config === undefined || own.length === 0) return;
+  if (facts.config === undefined)
+    throw new Error(`${balancer}: its configuration could not be read (${facts.configSeen})`);
+  if (own.length === 0) return;
+  requireOthersUp(balancer, facts.config.text, facts, own);
   if (canSetState(facts)) {
     for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "drain");
     await sessionsEnd(context, balancer, own, drainTime);
@@ -156,10 +183,13 @@ export async function takeOut(context: Context, balancer: string, node: HostIden
 export async function putBack(context: Context, balancer: string, node: HostIdentity): Promise<void> {
   const facts = await lookAt(context, balancer);
   const own = ownServers(facts, node);
-  if (facts.config === undefined || own.length === 0) return;
+  if (facts.config === undefined)
+    throw new Error(`${balancer}: its configuration could not be read (${facts.configSeen})`);
+  if (own.length === 0) return;
   const edit = disabledEdit(balancer, facts.config, node, false);
   if (canSetState(facts))
     for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "ready");
-  if (edit !== undefined) await editReloadProve(context, balancer, edit, own);
+  // without the runtime socket only a reload brings a server back: a killed run may have written the file and no more
+  if (edit !== undefined || !canSetState(facts)) await editReloadProve(context, balancer, edit, own);
   else await prove(context, balancer, own);
 }

@@ -3,6 +3,7 @@ import { parseEndpointStatus, parseHealth, parseMembers } from "../../plan/etcdc
 import { etcdShell } from "../../plan/probe.ts";
 import { quote } from "../../plan/quote.ts";
 import type { Step } from "../../plan/steps.ts";
+import { quorum } from "../../plan/topology.ts";
 import { RemoteError } from "../errors.ts";
 import { type Context, hostOf, pause, permit, until } from "./context.ts";
 import { disableManifest } from "./pods.ts";
@@ -41,6 +42,9 @@ export async function moveLeader(context: Context, step: Extract<Step, { do: "mo
   if ((await leaderSeen(context, witness)) !== step.member) return;
   const { output } = await e3(context, step.host, ["move-leader", step.to], "moving etcd's leadership");
   if (/unknown command/i.test(output)) {
+    const members = await listMembers(context, witness);
+    // stopping the leader costs a vote: with too few others, the removal itself ends its leadership
+    if (Object.keys(context.change.survivors).length < quorum(members.length)) return;
     context.say("this etcdctl has no move-leader: stopping the leaving etcd gracefully instead");
     await disableManifest(context, step.host, "etcd.yaml", 2379);
   }
@@ -73,7 +77,7 @@ export async function removeMember(context: Context, step: Extract<Step, { do: "
         context.say(`the answer to the removal was lost (${error.message}); reading the list back`);
       }
       if (!(await listMembers(context, step.host)).some((member) => member.id === step.member)) return { done: true };
-      if (!/unhealthy cluster|too many learner|timeout|deadline|no answer/i.test(seen))
+      if (!/unhealthy cluster|too many learner|timeout|timed out|leader changed|deadline|no answer|^$/i.test(seen))
         throw new Error(`etcd on ${step.host} did not remove member ${step.member}: ${seen.slice(0, 400)}`);
       return { seen: seen.slice(0, 200) };
     },

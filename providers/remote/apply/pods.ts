@@ -39,7 +39,7 @@ export async function disable(context: Context, step: Extract<Step, { do: "disab
     120,
     async () => {
       const held = await controllersHolder(context);
-      return held === undefined || held === step.host
+      return held === undefined || isSameHost(held, step.host)
         ? { seen: held ?? "nobody, or it cannot be asked" }
         : { done: held };
     },
@@ -47,6 +47,9 @@ export async function disable(context: Context, step: Extract<Step, { do: "disab
   );
   context.say(`${holder} holds the controllers' lease`);
 }
+
+/** The holder may be told by its short name. */
+const isSameHost = (held: string, name: string): boolean => held === name || name.startsWith(`${held}.`);
 
 /** Undefined: nobody, or the cluster keeps no such lease that we can read. */
 async function controllersHolder(context: Context): Promise<string | undefined> {

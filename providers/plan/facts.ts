@@ -155,9 +155,15 @@ const linesOf = (part: Part | undefined): string[] =>
     .filter((line) => line !== "");
 const brief = (part: Part | undefined): string => escapeControls(lastLines(text(part), 2).join(" / ")) || "no answer";
 
+/** A file from its bytes, wherever they were read. */
+export const fileFrom = (path: string, bytes: Uint8Array): FileFacts => ({
+  path,
+  text: decode(bytes),
+  sha256: createHash("sha256").update(bytes).digest("hex"),
+});
 function fileOf(part: Part | undefined, path: string): FileFacts | undefined {
   if (part?.state !== 0) return undefined;
-  return { path, text: decode(part.bytes), sha256: createHash("sha256").update(part.bytes).digest("hex") };
+  return fileFrom(path, part.bytes);
 }
 const identityOf = (parts: ReadonlyMap<string, Part>): Identity => ({
   hostname: word(parts.get("hostname")),

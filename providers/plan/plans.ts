@@ -10,7 +10,7 @@ import type { Change } from "./steps.ts";
 
 export type { Planner } from "./plans/asked.ts";
 export { planBackups, planSnapshot, planAuthority } from "./plans/backup.ts";
-export { canSetState, planBalancer, backendOf, disabledEdit } from "./plans/balancer.ts";
+export { canSetState, planBalancer, backendOf, disabledEdit, isRowOf } from "./plans/balancer.ts";
 export { isEvictable, planDrain, planNodeRemoval } from "./plans/node.ts";
 export { planStaticPods } from "./plans/static-pods.ts";
 export { planMembership } from "./plans/membership.ts";

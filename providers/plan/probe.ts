@@ -70,6 +70,12 @@ e2() { case $via in host) env ETCDCTL_API=2 timeout 15 etcdctl ${certificates2} 
   *) timeout 15 /usr/local/bin/master-exec etcd etcd env ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${quote(endpoint)} "$@" ;; esac; }`;
 }
 
+/** A shell function that asks the API on this host whether it is ready: 3.11's way, and the later one on 404 or 403. */
+const readiness = (
+  name: string,
+): string => `${name}() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{http_code}' "https://127.0.0.1:8443/$p"); c=\${a##*
+}; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }`;
+
 /** Everything a master knows of itself: files, static pods, its etcd member, its API, its services. Reads only. */
 export function masterProbe(o: { address: string; backupDirectory: string }): string {
   return `${prelude}${common}${listeners}
@@ -88,8 +94,7 @@ free() { d=$1; while [ ! -d "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" | ta
 part free free ${quote(o.backupDirectory)}
 authority() { for f in /etc/origin/master/ca.serial.txt /etc/etcd/ca/serial /etc/origin/master/etc/etcd/ca/serial; do [ -f "$f" ] && echo "$f $(head -c 200 "$f" | tr -d '\\n ')"; done; true; }
 part authority authority
-ready() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{http_code}' "https://127.0.0.1:8443/$p"); c=\${a##*
-}; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }
+${readiness("ready")}
 part ready ready
 ${etcdShell(o.address)}
 part via echo $via
@@ -132,8 +137,7 @@ part version haproxy -v
 socket=${socketOf(o.config)}
 part socket echo "$socket"
 if [ -n "$socket" ]; then checked stats ask "$socket" 'show stat'; fi
-through() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{http_code}' "https://127.0.0.1:8443/$p"); c=\${a##*
-}; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }
+${readiness("through")}
 part through through
 `;
 }

@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { createHash } from "node:crypto";
 import {
   type BalancerFacts,
   type ClusterFacts,
@@ -13,6 +12,7 @@ import {
   type Unreachable,
   balancerFacts,
   clusterFacts,
+  fileFrom,
   inventoryFacts,
   isReachable,
   masterFacts,
@@ -236,13 +236,7 @@ function localFile(path: string): FileFacts | Unreachable {
   const full = resolve(expandHome(path));
   try {
     if (statSync(full).size > largestFile) return { unreachable: `${full} is larger than 4 MiB` };
-    const bytes = readFileSync(full);
-    const utf8 = bytes.toString("utf8");
-    return {
-      path: full,
-      text: Buffer.from(utf8, "utf8").equals(bytes) ? utf8 : bytes.toString("latin1"),
-      sha256: createHash("sha256").update(bytes).digest("hex"),
-    };
+    return fileFrom(full, readFileSync(full));
   } catch (error) {
     return { unreachable: error instanceof Error ? error.message : String(error) };
   }

@@ -1,6 +1,6 @@
 /** LoadBalancerPool: server lines out, and in and out around a restart. */
 import { type BalancerFacts, type FileFacts, isReachable } from "../facts.ts";
-import { dropHost as dropServers, serversFor, serversOf, setDisabled } from "../haproxy.ts";
+import { type ServerStats, dropHost as dropServers, serversFor, serversOf, setDisabled } from "../haproxy.ts";
 import { sh } from "../quote.ts";
 import { type Change, type Edit, type Server, type World, identityOf } from "../steps.ts";
 import { type Planner, edited, balancerOf, nobodyLeaves, forEachLeaving } from "./asked.ts";
@@ -58,6 +58,10 @@ const serverOf = ({ section, server }: Server): Server => ({ section, server });
 /** `backend atomic-openshift-api` → `atomic-openshift-api`, as the statistics name it. */
 export const backendOf = (section: string): string => section.split(/\s+/)[1] ?? section;
 
+/** Is this row of the statistics about that server line? */
+export const isRowOf = (row: ServerStats, line: Server): boolean =>
+  row.backend === backendOf(line.section) && row.server === line.server;
+
 /** Servers of the masters that stay, but for those the file disables. */
 const inService = (config: string, change: Change): Server[] =>
   Object.keys(change.survivors).flatMap((name) =>
@@ -86,9 +90,7 @@ export function isOut(world: World, change: Change, balancer: string, node: Retu
   const facts = balancerOf(world, change, balancer);
   const own = serversFor(facts.config.text, node);
   const inMaintenance = (one: Server) =>
-    (facts.stats ?? []).some(
-      (row) => row.backend === backendOf(one.section) && row.server === one.server && /^(MAINT|DRAIN)/.test(row.status),
-    );
+    (facts.stats ?? []).some((row) => isRowOf(row, one) && /^(MAINT|DRAIN)/.test(row.status));
   return own.some((one) => one.disabled || inMaintenance(one));
 }
 

@@ -3,7 +3,7 @@ import { type BalancerFacts, isReachable } from "../facts.ts";
 import { serversFor } from "../haproxy.ts";
 import { resolveInventory } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
-import { backendOf, inventoryForm, clusterPlanners } from "../plans.ts";
+import { isRowOf, inventoryForm, clusterPlanners } from "../plans.ts";
 import { type Change, entries, identityOf } from "../steps.ts";
 import { decide } from "../topology.ts";
 import { type Judgement, type Check, names, orNothing, refusalOf } from "./judgement.ts";
@@ -36,11 +36,7 @@ export function balancer(name: string, facts: BalancerFacts, change: Change): Ju
   const own = names(change.survivors).flatMap(
     (host) => orNothing(() => serversFor(config, identityOf(host, change.survivors))) ?? [],
   );
-  const down = (facts.stats ?? []).filter(
-    (row) =>
-      /^DOWN/.test(row.status) &&
-      own.some((one) => backendOf(one.section) === row.backend && one.server === row.server),
-  );
+  const down = (facts.stats ?? []).filter((row) => /^DOWN/.test(row.status) && own.some((one) => isRowOf(row, one)));
   return {
     refusals: [
       ...(facts.valid

@@ -1,8 +1,8 @@
 /** haproxy: edit, check, reload, prove; everything back if it is not proved. */
-import { balancerFacts, isReachable, type BalancerFacts } from "../../plan/facts.ts";
+import { type BalancerFacts, balancerFacts } from "../../plan/facts.ts";
 import { serversFor, serversOf } from "../../plan/haproxy.ts";
 import type { HostIdentity } from "../../plan/host.ts";
-import { backendOf, canSetState, disabledEdit } from "../../plan/plans.ts";
+import { backendOf, canSetState, disabledEdit, isRowOf } from "../../plan/plans.ts";
 import { askSocket, balancerProbe } from "../../plan/probe.ts";
 import { quote, sh } from "../../plan/quote.ts";
 import type { Edit, Server, Step } from "../../plan/steps.ts";
@@ -31,9 +31,7 @@ export async function lookAt(context: Context, name: string): Promise<BalancerFa
     limit: 2 ** 24,
     ok: "any",
   });
-  const facts = balancerFacts(stdout, entry.config);
-  if (!isReachable(facts)) throw new Error(`${name} did not answer`);
-  return facts;
+  return balancerFacts(stdout, entry.config);
 }
 
 /** Drops servers: drains them where that is possible, then edits, reloads and proves, or puts the old file back. */
@@ -88,15 +86,7 @@ async function prove(context: Context, name: string, up: readonly Server[]): Pro
     const missing =
       rows === undefined
         ? []
-        : up.filter(
-            (one) =>
-              !rows.some(
-                (row) =>
-                  row.backend === backendOf(one.section) &&
-                  row.server === one.server &&
-                  /^(UP|no check)/.test(row.status),
-              ),
-          );
+        : up.filter((one) => !rows.some((row) => isRowOf(row, one) && /^(UP|no check)/.test(row.status)));
     if (!facts.active) return { seen: "the service is not running" };
     if (missing.length > 0)
       return { seen: `not UP: ${missing.map((one) => `${backendOf(one.section)}/${one.server}`).join(", ")}` };
@@ -125,7 +115,7 @@ async function sessionsEnd(context: Context, name: string, servers: readonly Ser
   for (;;) {
     const { stats = [] } = await lookAt(context, name);
     const left = stats
-      .filter((row) => servers.some((one) => row.backend === backendOf(one.section) && row.server === one.server))
+      .filter((row) => servers.some((one) => isRowOf(row, one)))
       .reduce((sum, row) => sum + row.sessions, 0);
     if (left === 0) return;
     if (Date.now() > end) {
@@ -144,11 +134,7 @@ function requireOthersUp(balancer: string, config: string, facts: BalancerFacts,
   const { stats } = facts;
   if (stats === undefined) return;
   for (const one of own) {
-    const isUp = (other: Server) =>
-      stats.some(
-        (row) =>
-          row.backend === backendOf(other.section) && row.server === other.server && /^(UP|no check)/.test(row.status),
-      );
+    const isUp = (other: Server) => stats.some((row) => isRowOf(row, other) && /^(UP|no check)/.test(row.status));
     const others = serversOf(config).filter(
       (other) =>
         other.section === one.section &&

@@ -8,12 +8,14 @@ export type Collected = Ending & {
   readonly stdout: Buffer;
   readonly stderr: Buffer;
   readonly cut?: "deadline" | "limit";
+  /** What went wrong with the stream that fed it; the command was ended then, or had ended by itself. */
+  readonly unfed?: Error;
 };
 
 /** Feeds a command and keeps its output, at most `limit` bytes and until `deadline` (milliseconds from now). Never rejects. */
 export async function collect(
   running: Running,
-  o: { stdin?: string | Buffer | undefined; deadline: number; limit: number },
+  o: { stdin?: string | Buffer | (() => Readable) | undefined; deadline: number; limit: number },
 ): Promise<Collected> {
   const { channel, ended } = running;
   const stdout: Buffer[] = [];
@@ -33,7 +35,17 @@ export async function collect(
   };
   channel.on("data", keep(stdout));
   channel.stderr.on("data", keep(stderr));
-  if (o.stdin !== undefined) channel.end(o.stdin);
+  let unfed: Error | undefined;
+  if (typeof o.stdin === "function") {
+    const source = o.stdin();
+    source.once("error", (error: Error) => {
+      unfed = error;
+      void stop(running).then(() => stopped.resolve({ code: null }));
+    });
+    // not `pipeline`: at a failure it would destroy the channel, and with it the exit code and what the command said
+    source.pipe(channel);
+    void ended.then(() => source.destroy());
+  } else if (o.stdin !== undefined) channel.end(o.stdin);
   const timer = setTimeout(() => cutOff("deadline"), o.deadline);
   // sshd does not close the channel before the command has ended, however often it is asked to.
   const end = await Promise.race([ended, stopped.promise]);
@@ -43,6 +55,7 @@ export async function collect(
     stdout: Buffer.concat(stdout),
     stderr: Buffer.concat(stderr),
     ...(cut === undefined ? {} : { cut }),
+    ...(unfed === undefined ? {} : { unfed }),
   };
 }
 

@@ -39,6 +39,13 @@ export class Host implements RemoteHost {
     // The host's own `timeout` may have been a little faster than our timer.
     if (got.cut === "deadline" || (got.code !== 0 && !got.lost && took >= o.deadline * 1000))
       throw begun.fail({ outcome: "unknown", seen: `not finished within ${o.deadline} s, so it was ended`, output });
+    if (got.unfed !== undefined)
+      throw begun.fail({
+        outcome: "unknown",
+        seen: `what was to be sent to it could not be read here (${got.unfed.message}), so it was ended`,
+        output,
+        cause: got.unfed,
+      });
     const stderr = got.stderr.toString("utf8");
     if (got.code === null || this.#stoppedBySudo(got.code, stderr) || !accepted(got.code, o.ok))
       throw begun.failEnded(got, output);

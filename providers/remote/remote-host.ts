@@ -7,8 +7,8 @@ export interface RunOptions {
   readonly what: string;
   /** Seconds it may take once it is sent. Then it is ended, here and on the host. */
   readonly deadline: number;
-  /** Bytes for its standard input; without them it reads /dev/null. Never shown in messages. */
-  readonly stdin?: string | Buffer;
+  /** Bytes for its standard input, or what opens their source once the command runs; without them it reads /dev/null. Never shown in messages. */
+  readonly stdin?: string | Buffer | (() => Readable);
   /** Bytes of output, both streams together, that are still taken; default 4 MiB. More is an error. */
   readonly limit?: number;
   /** Exit codes that are no error; default [0]. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, createReadStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -204,6 +204,19 @@ describe("commands", () => {
   test("death by signal is a failure", async () => {
     const error = await failure(connect().host.run("kill -9 $$", { ...quick, ok: "any" }));
     assert.ok(error.exit === null || error.exit === 137);
+  });
+
+  test("stdin from a stream arrives identical; what breaks on the way here is told, and ends the command", async () => {
+    const { host } = connect();
+    const bytes = randomBytes(9_000_000);
+    const file = join(sshd.folder, "stream");
+    writeFileSync(file, bytes);
+    const { stdout } = await host.run("sha256sum", { ...quick, stdin: () => createReadStream(file) });
+    assert.ok(stdout.startsWith(createHash("sha256").update(bytes).digest("hex")));
+    const early = await host.run("echo enough", { ...quick, stdin: () => createReadStream(file) });
+    assert.equal(early.stdout, "enough\n");
+    const gone = host.run("cat >/dev/null", { ...quick, stdin: () => createReadStream(join(sshd.folder, "nowhere")) });
+    await assert.rejects(gone, /could not be read here \(ENOENT/);
   });
 
   test("stdin bytes arrive identical, and without any there is end of file", async () => {

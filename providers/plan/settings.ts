@@ -53,6 +53,7 @@ const schema = z.strictObject({
     keep: z.int().min(1).default(7),
     stamp: z.string().max(200).default(""),
     encrypt: text.optional(),
+    identity: text.optional(),
   }),
   acknowledge: z
     .array(

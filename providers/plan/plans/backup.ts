@@ -1,4 +1,4 @@
-/** MasterBackup, EtcdSnapshot and CertificateAuthority: before anything changes. */
+/** MasterBackup and EtcdSnapshot: before anything changes. */
 import { clientUrl } from "../probe.ts";
 import { Unasked } from "../refusal.ts";
 import type { Step } from "../steps.ts";
@@ -49,6 +49,3 @@ export const planSnapshot: Planner = (world, change) => {
     },
   ];
 };
-
-/** The hand-over of a certificate authority is refused by Preflight; nothing else is ever to be done. */
-export const planAuthority: Planner = () => [];

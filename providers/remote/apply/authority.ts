@@ -12,6 +12,9 @@ import { type Context, hostOf } from "./context.ts";
 
 type HandOver = Extract<Step, { do: "hand-over" }>;
 
+/** Where they belong, whatever place they were found in. */
+const places = { etcd: "/etc/etcd", openshift: "/etc/origin/master" } as const;
+
 /** What is sent, and where in it the authority lies. */
 interface Source extends Omit<Delivered, "digest" | "run"> {
   readonly stdin: Buffer | (() => Readable);
@@ -22,7 +25,11 @@ interface Source extends Omit<Delivered, "digest" | "run"> {
  * Nothing gets its place before it was compared with what was read and has signed a certificate that the cluster takes.
  * @throws RemoteError with the reason; the target is then as it was. Error when the archive was altered; Refusal when it cannot be opened
  */
-export async function handOver(context: Context, step: HandOver): Promise<void> {
+export async function handOver(
+  context: Context,
+  step: HandOver,
+  folders: Readonly<Record<HandOver["authority"], string>> = places,
+): Promise<void> {
   const target = hostOf(context, step.host);
   const what = `taking over ${authorities[step.authority].what}`;
   const { stdin, bytes, ...source } =
@@ -32,8 +39,8 @@ export async function handOver(context: Context, step: HandOver): Promise<void> 
   const delivered = { ...source, digest: step.digest, run: context.session.run };
   const script =
     step.authority === "etcd"
-      ? takeEtcdAuthority({ ...delivered, folder: "/etc/etcd" })
-      : takeSerial({ ...delivered, folder: "/etc/origin/master" });
+      ? takeEtcdAuthority({ ...delivered, folder: folders.etcd })
+      : takeSerial({ ...delivered, folder: folders.openshift });
   // at least 1 MB/s
   const { stdout } = await target.run(script, { what, deadline: 300 + Math.ceil(bytes / 1e6), stdin });
   const digest = /^digest ([0-9a-f]{64})$/m.exec(stdout)?.[1];

@@ -89,7 +89,8 @@ function treeOf(index: Index, root: string): { digest: string; members: string[]
     .filter(({ type }) => type !== "folder")
     .map(({ path }) => ({ name: Buffer.from(path.slice(root.length + 1)), hash: hashOf(index, path) }))
     .sort((a, b) => Buffer.compare(a.name, b.name));
-  if (files.some(({ hash }) => hash === "")) return { digest: "", members };
+  // a name that is no UTF-8 is not in the manifest as it is on the host
+  if (files.some(({ hash, name }) => hash === "" || name.includes("\uFFFD"))) return { digest: "", members };
   const digest = createHash("sha256");
   for (const { name, hash } of files) digest.update(`${hash}  `).update(name).update("\n");
   return { digest: digest.digest("hex"), members };

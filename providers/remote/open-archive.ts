@@ -46,6 +46,15 @@ async function decrypterOf(path: string, identityPath: string | undefined): Prom
   if (identities.length === 0)
     throw new Refusal(`${identityPath} (openshift-masters:backup.identity) holds no age identity (AGE-SECRET-KEY-1…)`);
   const decrypter = new Decrypter();
-  for (const one of identities) decrypter.addIdentity(one);
+  for (const one of identities) addIdentity(decrypter, one, identityPath);
   return decrypter;
+}
+
+/** What age says of a slip of the pen quotes the key: it is not passed on. */
+function addIdentity(decrypter: Decrypter, identity: string, path: string): void {
+  try {
+    decrypter.addIdentity(identity);
+  } catch {
+    throw new Refusal(`${path} (openshift-masters:backup.identity) holds an age identity that is not well-formed`);
+  }
 }

@@ -1,60 +1,64 @@
-/** An archive of this machine as its plain bytes, whether it is encrypted or not. Nothing plain is written to a disk. */
+/** An archive of this machine as plain bytes: decrypted when it is an age file, unpacked when it is gzip. Streams only. */
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
+import { createGunzip } from "node:zlib";
 import { Decrypter } from "age-encryption";
 import { Refusal } from "../plan/refusal.ts";
-import { expandHome } from "./settings.ts";
+
+export interface Opening {
+  /** Path of an age identity file (`AGE-SECRET-KEY-1…` on a line of its own). */
+  readonly identityFile?: string | undefined;
+  /** Or the identity itself. */
+  readonly identity?: string | undefined;
+}
+
+export const isEncrypted = (path: string): boolean => path.endsWith(".age");
 
 /**
- * Opens an archive; whoever reads it sees an error where an encrypted one is cut off or was changed.
- * @param manifest only whether it says `encrypted` counts: then the file is one of age
- * @param identityPath file with age identities (`AGE-SECRET-KEY-1…`, a line each)
- * @throws Refusal without an identity, or when it is none or another's; what the file system says
+ * The bytes that the host packed (`.tar`, `.tar.gz`, `.db`), decrypted where the file here is encrypted.
+ * @throws Refusal when it is encrypted and there is no identity, or not the right one
  */
-export async function openArchive(
-  path: string,
-  manifest: { readonly encrypted?: unknown },
-  identityPath?: string,
-): Promise<Readable> {
-  const file = createReadStream(path);
-  // told to whoever reads it; until then it must not end the process
-  file.on("error", () => undefined);
-  if (manifest.encrypted === undefined) return file;
-  try {
-    const decrypter = await decrypterOf(path, identityPath);
-    const plain = await decrypter.decrypt(Readable.toWeb(file) as globalThis.ReadableStream<Uint8Array>);
-    return Readable.fromWeb(plain).on("error", () => undefined);
-  } catch (error) {
-    file.destroy();
-    if (error instanceof Refusal) throw error;
-    const seen = error instanceof Error ? error.message : String(error);
-    throw new Refusal(
-      `the archive ${path} cannot be opened with the identity in ${identityPath ?? ""} (${seen}): name the file of its own identity in openshift-masters:backup.identity`,
-      { cause: error },
-    );
-  }
-}
-
-async function decrypterOf(path: string, identityPath: string | undefined): Promise<Decrypter> {
-  if (identityPath === undefined)
-    throw new Refusal(
-      `the archive ${path} is encrypted: name the file of its identity in openshift-masters:backup.identity`,
-    );
-  const lines = (await readFile(expandHome(identityPath), "utf8")).split(/\r?\n/).map((line) => line.trim());
-  const identities = lines.filter((line) => line.startsWith("AGE-SECRET-KEY-"));
-  if (identities.length === 0)
-    throw new Refusal(`${identityPath} (openshift-masters:backup.identity) holds no age identity (AGE-SECRET-KEY-1…)`);
+export async function openArchive(path: string, o: Opening = {}): Promise<Readable> {
+  const stored = createReadStream(path, { highWaterMark: 1 << 18 });
+  if (!isEncrypted(path)) return stored;
+  const identity = o.identity ?? (await identityIn(path, o.identityFile));
   const decrypter = new Decrypter();
-  for (const one of identities) addIdentity(decrypter, one, identityPath);
-  return decrypter;
+  decrypter.addIdentity(identity);
+  try {
+    return Readable.fromWeb((await decrypter.decrypt(webOf(stored))) as ReadableStream);
+  } catch (cause) {
+    stored.destroy();
+    throw new Refusal(
+      `${path} cannot be decrypted (${cause instanceof Error ? cause.message : String(cause)}): is this the identity that belongs to the public key of backup.encrypt?`,
+      { cause },
+    );
+  }
 }
 
-/** What age says of a slip of the pen quotes the key: it is not passed on. */
-function addIdentity(decrypter: Decrypter, identity: string, path: string): void {
-  try {
-    decrypter.addIdentity(identity);
-  } catch {
-    throw new Refusal(`${path} (openshift-masters:backup.identity) holds an age identity that is not well-formed`);
-  }
+/** The same as a plain tar stream. */
+export async function plainTar(path: string, o: Opening = {}): Promise<Readable> {
+  const bytes = await openArchive(path, o);
+  if (!/\.gz(\.age)?$/.test(path)) return bytes;
+  // what is wrong with the file shows as the error of the stream that is read
+  return pipeline(bytes, createGunzip(), () => undefined);
+}
+
+/** node's web streams and the DOM's have one shape and two types. */
+export const webOf = (stream: Readable): globalThis.ReadableStream<Uint8Array> =>
+  Readable.toWeb(stream);
+
+async function identityIn(path: string, file: string | undefined): Promise<string> {
+  if (file === undefined)
+    throw new Refusal(
+      `${path} is encrypted: name the identity file of backup.encrypt's key (backup.identity in the configuration, or age -d -i <file> by hand)`,
+    );
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new Refusal(`the identity file ${file} cannot be read (${cause instanceof Error ? cause.message : ""})`);
+  });
+  const key = /^AGE-SECRET-KEY-[A-Z0-9-]+$/m.exec(text)?.[0];
+  if (key === undefined) throw new Refusal(`${file} holds no age identity (a line AGE-SECRET-KEY-1…)`);
+  return key;
 }

@@ -1,5 +1,6 @@
 /** Pure: which certificate authorities a verified archive of a master holds, from the manifest beside it. */
 import { createHash } from "node:crypto";
+import { type ArchiveEntry, serialFiles } from "./archive.ts";
 import { largestTree } from "./authority-shell.ts";
 import type { AuthorityFacts } from "./facts.ts";
 
@@ -7,15 +8,10 @@ import type { AuthorityFacts } from "./facts.ts";
 export type AuthorityName = "openshift" | "etcd";
 
 /** An entry of the manifest, as far as it counts here. */
-export interface ManifestEntry {
-  /** Relative to `/`. */
-  readonly path: string;
-  readonly type: string;
-  readonly size: number;
+export type ManifestEntry = Pick<ArchiveEntry, "path" | "type" | "size"> & {
   readonly sha256?: string | undefined;
-  /** What a link points to. */
   readonly target?: string | undefined;
-}
+};
 
 export interface ArchivedPlace extends AuthorityFacts {
   /** What must be taken out of the archive, to have it with all that hard links in it point to. */
@@ -30,8 +26,8 @@ export interface ArchivedAuthority {
   readonly bytes: number;
   /** ISO, UTC. */
   readonly takenAt: string;
-  /** The file here is encrypted: its own hash and size. */
-  readonly encrypted?: { readonly sha256: string; readonly bytes: number };
+  /** The file here is encrypted: hash and size of what is stored. */
+  readonly stored?: { readonly sha256: string; readonly bytes: number };
   readonly places: readonly ArchivedPlace[];
 }
 
@@ -43,25 +39,23 @@ export function placesIn(
   serials: Readonly<Record<string, string>>,
 ): readonly ArchivedPlace[] {
   const index = new Map(entries.map((entry) => [entry.path, entry]));
-  return ["etc/origin/master/ca.serial.txt", "etc/etcd/ca/serial", "etc/origin/master/etc/etcd/ca/serial"].flatMap(
-    (path) => {
-      if (!index.has(path)) return [];
-      const serial = (serials[path] ?? "").replace(/\s/g, "");
-      const isOpenShift = path.endsWith("/ca.serial.txt");
-      const folder = path.replace(/\/[^/]*$/, "");
-      const certificate = hashOf(index, `${folder}/ca.crt`);
-      const tree = isOpenShift ? { digest: hashOf(index, path), members: [path] } : treeOf(index, parentOf(folder));
-      return [
-        {
-          path: `/${path}`,
-          serial,
-          certificate: certificate === "" ? [] : [certificate],
-          key: (index.get(`${folder}/ca.key`)?.size ?? 0) > 0 || index.get(`${folder}/ca.key`)?.type === "link",
-          ...tree,
-        },
-      ];
-    },
-  );
+  return serialFiles.flatMap((path) => {
+    if (!index.has(path)) return [];
+    const serial = (serials[path] ?? "").replace(/\s/g, "");
+    const isOpenShift = path.endsWith("/ca.serial.txt");
+    const folder = path.replace(/\/[^/]*$/, "");
+    const certificate = hashOf(index, `${folder}/ca.crt`);
+    const tree = isOpenShift ? { digest: hashOf(index, path), members: [path] } : treeOf(index, parentOf(folder));
+    return [
+      {
+        path: `/${path}`,
+        serial,
+        certificate: certificate === "" ? [] : [certificate],
+        key: (index.get(`${folder}/ca.key`)?.size ?? 0) > 0 || index.get(`${folder}/ca.key`)?.type === "link",
+        ...tree,
+      },
+    ];
+  });
 }
 const parentOf = (path: string): string => path.replace(/\/[^/]*$/, "");
 

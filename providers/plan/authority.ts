@@ -103,7 +103,7 @@ const heldBy = (world: World, host: string, name: AuthorityName): Holding[] => {
 export function archivedOf(world: World, change: Change, host: string, name: AuthorityName): Holding[] {
   if (isReachable(world.masters[host])) return [];
   const usable = (world.archives?.[host] ?? []).filter(
-    ({ encrypted }) => encrypted === undefined || change.settings.backup.identity !== undefined,
+    ({ stored }) => stored === undefined || change.settings.backup.identity !== undefined,
   );
   for (const archive of usable) {
     const places = archive.places.filter((one) => authorities[name].serial.test(one.path) && isWhole(one));

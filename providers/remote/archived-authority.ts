@@ -17,14 +17,15 @@ const manifest = z.object({
   entries: z.array(
     z.object({
       path: z.string(),
-      type: z.string(),
+      type: z.enum(["file", "folder", "symlink", "link", "other"]),
       size: z.number(),
       sha256: z.string().optional(),
       target: z.string().optional(),
     }),
   ),
   serials: z.record(z.string(), z.string()).default({}),
-  encrypted: z.object({ sha256, bytes: z.number() }).optional(),
+  encrypted: z.object({}).optional(),
+  stored: z.object({ sha256, bytes: z.number() }).optional(),
 });
 
 /**
@@ -52,6 +53,7 @@ async function described(path: string, host: string): Promise<ArchivedAuthority 
   const parsed = manifest.safeParse(await jsonOf(path));
   if (!parsed.success || parsed.data.host !== host) return undefined;
   const { data } = parsed;
+  if (data.encrypted !== undefined && data.stored === undefined) return undefined;
   const places = placesIn(data.entries, data.serials);
   if (places.length === 0) return undefined;
   return {
@@ -59,7 +61,7 @@ async function described(path: string, host: string): Promise<ArchivedAuthority 
     sha256: data.sha256,
     bytes: data.bytes,
     takenAt: data.takenAt,
-    ...(data.encrypted === undefined ? {} : { encrypted: data.encrypted }),
+    ...(data.stored === undefined ? {} : { stored: data.stored }),
     places,
   };
 }
@@ -78,7 +80,7 @@ const hashed = new Map<string, string>();
 
 /** The file is there, with the size and the hash of its manifest; of an encrypted one those of what lies on the disk. */
 export async function isUnaltered(one: ArchivedAuthority, trusting = true): Promise<boolean> {
-  const wanted = one.encrypted ?? one;
+  const wanted = one.stored ?? one;
   const seen = await lstat(one.archive, { bigint: true }).catch(() => undefined);
   if (seen?.isFile() !== true || seen.size !== BigInt(wanted.bytes)) return false;
   const key = [one.archive, seen.ino, seen.size, seen.mtimeNs, seen.ctimeNs].join(" ");

@@ -12,7 +12,12 @@ const file = (path: string, text = path, over: Partial<ManifestEntry> = {}): Man
   ...over,
 });
 const folder = (path: string): ManifestEntry => ({ path, type: "folder", size: 0 });
-const link = (path: string, target: string, type = "link"): ManifestEntry => ({ path, type, size: 0, target });
+const link = (path: string, target: string, type: ManifestEntry["type"] = "link"): ManifestEntry => ({
+  path,
+  type,
+  size: 0,
+  target,
+});
 /** etcd's CA below a root. */
 const tree = (root: string): ManifestEntry[] => [
   folder(`${root}/ca`),
@@ -121,7 +126,7 @@ describe("what a manifest says of the authorities", () => {
       assert.equal(only([...tree("etc/etcd"), odd]).digest, "", odd.target);
   });
   it("symbolic links and devices; beside the tree they are no matter", () => {
-    for (const type of ["symlink", "other"]) {
+    for (const type of ["symlink", "other"] as const) {
       assert.equal(only([...tree("etc/etcd"), link("etc/etcd/ca/x", "serial", type)]).digest, "links");
       assert.equal(only([...tree("etc/etcd"), link("etc/etcd/x", "serial", type)]).digest, plain);
     }

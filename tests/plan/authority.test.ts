@@ -274,7 +274,7 @@ describe("the holder is gone", () => {
     assert.deepEqual(brief(so, change), []);
   });
   it("encrypted without an identity: none; with one: taken", () => {
-    const archive = { ...archiveOf(all), encrypted: { sha256: hashOf("age"), bytes: 1 } };
+    const archive = { ...archiveOf(all), stored: { sha256: hashOf("age"), bytes: 1 } };
     const so = withArchives(gone, 0, archive);
     assert.deepEqual(brief(so, change), []);
     const backup = { ...change.settings.backup, identity: "~/age.key" };

@@ -727,7 +727,7 @@ describe("the certificate authorities", () => {
     describe("and there are archives", () => {
       const identity = { ...acknowledged.settings.backup, identity: "~/age.key" };
       const opened = { ...acknowledged, settings: { ...acknowledged.settings, backup: identity } };
-      const encrypted = { sha256: hashOf("age"), bytes: 900 };
+      const stored = { sha256: hashOf("age"), bytes: 900 };
       const withArchives = (...archives: ArchivedAuthority[]): World => ({
         ...gone,
         archives: { [master(0)]: archives },
@@ -759,7 +759,7 @@ describe("the certificate authorities", () => {
         assert.deepEqual(refusals(withMaster(old, master(1), { authority: holdsAll }), acknowledged), []);
       });
       it("encrypted: with an identity only", () => {
-        const so = withArchives({ ...archiveOf(holdsAll), encrypted });
+        const so = withArchives({ ...archiveOf(holdsAll), stored });
         refused(refusals(so, acknowledged), [
           /holds OpenShift's CA .*; archives in \.\/backups\/master-0\.example\.com are encrypted: name .*backup\.identity$/,
           /holds etcd's CA .*backup\.identity$/,

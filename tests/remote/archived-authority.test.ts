@@ -15,17 +15,16 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { buffer } from "node:stream/consumers";
 import { Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
-import tar from "tar-stream";
 import type { ManifestEntry } from "../../providers/plan/archived-authority.ts";
 import { Refusal } from "../../providers/plan/refusal.ts";
 import type { Step } from "../../providers/plan/steps.ts";
 import type { Context } from "../../providers/remote/apply/context.ts";
 import { handOver } from "../../providers/remote/apply/authority.ts";
 import { archivedAuthorities } from "../../providers/remote/archived-authority.ts";
-import { openArchive } from "../../providers/remote/open-archive.ts";
+import { readEntries } from "../../providers/remote/tar-entries.ts";
 import { Connections } from "../../providers/remote/ssh.ts";
 import { ansibleConfiguration, authorityIn, etcdTree, fileDigest, treeDigest } from "./authority-fixtures.ts";
 import { startSshd, type Sshd } from "./sshd.ts";
@@ -73,16 +72,8 @@ const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).dig
 
 /** The manifest's entries, from the archive itself. */
 async function entriesOf(archive: Buffer): Promise<ManifestEntry[]> {
-  const extract = tar.extract();
-  Readable.from([execFileSync("gzip", ["-dc"], { input: archive, maxBuffer: 1 << 27 })]).pipe(extract);
   const entries: ManifestEntry[] = [];
-  for await (const entry of extract) {
-    const { header } = entry;
-    const [path, content] = [header.name.replace(/\/$/, ""), await buffer(entry)];
-    if (header.type === "file") entries.push({ path, type: "file", size: content.length, sha256: sha256(content) });
-    else if (header.type === "directory") entries.push({ path, type: "folder", size: 0 });
-    else entries.push({ path, type: header.type, size: 0, target: header.linkname });
-  }
+  await readEntries(Readable.from([archive]).pipe(createGunzip()), { each: (entry) => entries.push(entry) });
   return entries;
 }
 
@@ -106,7 +97,7 @@ async function archived(
     entries: await entriesOf(plain),
     serials: { "etc/etcd/ca/serial": "0A", "etc/origin/master/ca.serial.txt": "3A7F" },
     ...(over.encrypted
-      ? { encrypted: { recipient: "age1…", sha256: sha256(over.encrypted), bytes: over.encrypted.length } }
+      ? { encrypted: { recipient: "age1…" }, stored: { sha256: sha256(over.encrypted), bytes: over.encrypted.length } }
       : {}),
     ...over.manifest,
   };
@@ -169,7 +160,7 @@ describe("which archive is offered", () => {
   });
 });
 
-describe("an archive is opened", () => {
+describe("an encrypted archive", () => {
   let identity: string;
   let encrypted: Buffer;
   const file = (text: string) => {
@@ -183,41 +174,38 @@ describe("an archive is opened", () => {
     encrypter.addRecipient(await identityToRecipient(identity));
     encrypted = Buffer.from(await encrypter.encrypt(plain));
   });
-  test("plain", async () => assert.ok((await buffer(await openArchive(await archived("20261120"), {}))).equals(plain)));
-  test("encrypted, with an identity among comments", async () => {
-    const path = await archived("20261120", { encrypted });
-    const key = file(`# created: 2026-11-20\n# public key: age1…\n${identity}\n`);
-    assert.ok((await buffer(await openArchive(path, { encrypted: {} }, key))).equals(plain));
+  test("is handed over with its identity", async () => {
+    await archived("20261120", { encrypted });
+    const [one] = await archivedAuthorities(archives, name);
+    assert.deepEqual(one?.stored, { sha256: sha256(encrypted), bytes: encrypted.length });
+    await handOver(context(file(`# public key: age1…\n${identity}\n`)), await step("etcd"), to);
+    assert.equal(treeDigest(to.etcd), treeDigest(join(root, "etc/etcd")));
   });
-  test("encrypted and cut off, or changed: an error for the reader, not a shorter archive", async () => {
+  test("without an identity, or with another's, nothing is touched", async () => {
+    await archived("20261120", { encrypted });
+    const other = file(await generateX25519Identity());
+    for (const key of [undefined, other])
+      await assert.rejects(async () => handOver(context(key), await step("etcd"), to), Refusal);
+    assert.deepEqual(readdirSync(to.etcd), ["ca.crt"]);
+  });
+  test("that was cut off or changed when it was stored: nothing is put in place", async () => {
     const changed = Buffer.from(encrypted);
     changed.writeUInt8(changed.readUInt8(encrypted.length - 5) ^ 1, encrypted.length - 5);
     for (const bytes of [encrypted.subarray(0, -20), changed]) {
-      const path = await archived("20261120", { encrypted: bytes });
-      await assert.rejects(async () => buffer(await openArchive(path, { encrypted: {} }, file(identity))));
+      await archived("20261120", { encrypted: bytes });
+      await assert.rejects(
+        async () => handOver(context(file(identity)), await step("etcd"), to),
+        /could not be read here/,
+      );
+      assert.deepEqual(
+        readdirSync(to.etcd).filter((one) => !one.startsWith(".")),
+        ["ca.crt"],
+      );
     }
   });
-  test("no identity, none in the file, another's: refused, and no key is told", async () => {
-    const path = await archived("20261120", { encrypted });
-    const other = await generateX25519Identity();
-    for (const [key, reason] of [
-      [undefined, /is encrypted: name the file of its identity/],
-      [file("# nothing\n"), /holds no age identity/],
-      [file(other), /cannot be opened with the identity in .*no identity matched/],
-      [file("AGE-SECRET-KEY-1BROKEN"), /identity that is not well-formed/],
-      [file(identity.replace(/.$/, (last) => (last === "Q" ? "P" : "Q"))), /identity that is not well-formed/],
-    ] as const)
-      await assert.rejects(openArchive(path, { encrypted: {} }, key), (error) => {
-        assert.ok(error instanceof Refusal);
-        assert.match(error.message, reason);
-        assert.doesNotMatch(error.message, /AGE-SECRET-KEY-1[A-Z0-9]/);
-        return true;
-      });
-  });
-  test("an encrypted one is handed over", async () => {
-    await archived("20261120", { encrypted });
-    await handOver(context(file(identity)), await step("etcd"), to);
-    assert.equal(treeDigest(to.etcd), treeDigest(join(root, "etc/etcd")));
+  test("whose manifest does not say what is stored is not offered", async () => {
+    await archived("20261120", { encrypted, manifest: { stored: undefined } });
+    assert.deepEqual(await found(), []);
   });
 });
 

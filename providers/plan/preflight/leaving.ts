@@ -70,7 +70,7 @@ function lost(world: World, change: Change, { name, held, holder }: Custody): st
   return names(change.leaving)
     .filter((host) => !isReachable(world.masters[host]) && isNeeded(host, world, change, undefined))
     .map((host) => {
-      const encrypted = (world.archives?.[host] ?? []).some((one) => one.encrypted !== undefined);
+      const encrypted = (world.archives?.[host] ?? []).some((one) => one.stored !== undefined);
       const seen =
         encrypted && change.settings.backup.identity === undefined
           ? `archives in ${folder(host)} are encrypted: name the file of their identity in openshift-masters:backup.identity`

@@ -8,6 +8,7 @@ import type { Step } from "../../plan/steps.ts";
 import { isUnaltered } from "../archived-authority.ts";
 import { RemoteError } from "../errors.ts";
 import { openArchive } from "../open-archive.ts";
+import { expandHome } from "../settings.ts";
 import { type Context, hostOf } from "./context.ts";
 
 type HandOver = Extract<Step, { do: "hand-over" }>;
@@ -82,7 +83,10 @@ async function ofArchive(
   if (place === undefined || !(await isUnaltered(from, false)))
     throw new Error(`${archive} is no longer what its manifest says: run this again, for an older one to be found`);
   context.say(`${archive} is what its manifest says; sending it to ${step.host}, which takes the authority out of it`);
-  const plain = await openArchive(archive, from, context.change.settings.backup.identity);
+  const { identity } = context.change.settings.backup;
+  const plain = await openArchive(archive, identity === undefined ? {} : { identityFile: expandHome(identity) });
+  // what goes wrong with it is told to whoever reads it; until then it must not end the process
+  plain.on("error", () => undefined);
   const folder = posix.dirname(step.place.slice(1));
   return {
     stdin: () => plain,

@@ -1,7 +1,8 @@
 /**
  * May the change be done? Everything is asked before anything is touched, and every refusal is told at once.
  * - always refused: a survivor that cannot be reached, is not ready or not a healthy member; an unknown or unstarted member; an alarm; a load balancer or inventory
- *   that is not understood; masters added and removed at once; a holder of a certificate authority that leaves; too little room for the backups
+ *   that is not understood; masters added and removed at once; a certificate authority that can
+ *   neither be handed over nor taken from an archive; too little room for the backups
  * - refused unless acknowledged by name: fewer than three masters, an even number, a leaving host that is gone, bare pods, local data
  * Work that an interrupted run has already done is no reason to refuse.
  */

@@ -2,6 +2,7 @@
  * What is asked of a host in one go, as a script of named parts. Each part comes back as one line, `name exit base64`, so that
  * whatever a host prints can neither end a part nor begin another.
  */
+import { asking } from "./authority-shell.ts";
 import { quote, sh } from "./quote.ts";
 
 /** Files read for editing are at most this large, in bytes. */
@@ -98,8 +99,10 @@ part started started 2379 8443 8444
 ${nodeServices.map((unit) => `part service:${unit} systemctl show -p LoadState -p ActiveState -p UnitFileState ${unit}.service`).join("\n")}
 free() { d=$1; while [ ! -d "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" | tail -n 1; du -sk /etc/origin /etc/etcd /etc/sysconfig 2>/dev/null; }
 part free free ${quote(o.backupDirectory)}
-authority() { for f in /etc/origin/master/ca.serial.txt /etc/etcd/ca/serial /etc/origin/master/etc/etcd/ca/serial; do [ -f "$f" ] && echo "$f $(head -c 200 "$f" | tr -d '\\n ')"; done; true; }
+${asking}
 part authority authority
+part trust trust
+part openssl command -v openssl
 ${readiness("ready")}
 part ready ready
 ${etcdShell(o.address)}

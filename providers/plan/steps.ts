@@ -1,4 +1,5 @@
 /** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
+import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
 import {
   type ClusterFacts,
   type BalancerFacts,
@@ -19,6 +20,8 @@ export interface World {
   readonly nodes: Readonly<Record<string, NodeFacts | Unreachable>>;
   readonly inventory: FileFacts | Unreachable;
   readonly cluster: ClusterFacts | Unreachable;
+  /** What the verified archives here hold of the authorities of hosts that leave and cannot be reached; the newest first. */
+  readonly archives?: Readonly<Record<string, readonly ArchivedAuthority[]>>;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -74,6 +77,15 @@ export type Step = Shown &
         readonly revision: string;
         readonly endpoint: string;
         readonly via: "host" | "master-exec";
+      }
+    | {
+        readonly do: "hand-over";
+        readonly authority: AuthorityName;
+        readonly from: { readonly host: string } | { readonly archive: ArchivedAuthority };
+        /** At its source: the path of the serial, the serial, and the digest of what is copied (see AuthorityFacts). */
+        readonly place: string;
+        readonly serial: string;
+        readonly digest: string;
       }
     | { readonly do: "edit"; readonly edit: Edit }
     | {

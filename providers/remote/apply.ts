@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { sh } from "../plan/quote.ts";
 import type { Step } from "../plan/steps.ts";
+import { handOver } from "./apply/authority.ts";
 import { balance, putBack } from "./apply/balancer.ts";
 import { awaitEndpoints, cordon, deleteNode, drain } from "./apply/cluster.ts";
 import { type Context, hostOf, permit, until } from "./apply/context.ts";
@@ -55,6 +56,8 @@ function act(context: Context, step: Act): Promise<void> {
   switch (step.do) {
     case "edit":
       return editRemote(context, hostOf(context, step.host), step.edit);
+    case "hand-over":
+      return handOver(context, step);
     case "edit-inventory":
       return editInventory(context, step);
     case "balance":

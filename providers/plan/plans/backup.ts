@@ -1,4 +1,4 @@
-/** MasterBackup, EtcdSnapshot and CertificateAuthority: before anything changes. */
+/** MasterBackup and EtcdSnapshot: before anything changes. */
 import { masterContent } from "../backup-script.ts";
 import { isReachable } from "../facts.ts";
 import { beyond, mountsOf } from "../pod-mounts.ts";
@@ -67,6 +67,3 @@ export const planSnapshot: Planner = (world, change) => {
     },
   ];
 };
-
-/** The hand-over of a certificate authority is refused by Preflight; nothing else is ever to be done. */
-export const planAuthority: Planner = () => [];

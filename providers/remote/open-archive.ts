@@ -13,6 +13,8 @@ export interface Opening {
   readonly identityFile?: string | undefined;
   /** Or the identity itself. */
   readonly identity?: string | undefined;
+  /** Whether it is an age file; by its name (`.age`) unless told. */
+  readonly encrypted?: boolean;
 }
 
 export const isEncrypted = (path: string): boolean => path.endsWith(".age");
@@ -23,7 +25,7 @@ export const isEncrypted = (path: string): boolean => path.endsWith(".age");
  */
 export async function openArchive(path: string, o: Opening = {}): Promise<Readable> {
   const stored = createReadStream(path, { highWaterMark: 1 << 18 });
-  if (!isEncrypted(path)) return stored;
+  if (!(o.encrypted ?? isEncrypted(path))) return stored;
   const identity = o.identity ?? (await identityIn(path, o.identityFile));
   const decrypter = new Decrypter();
   decrypter.addIdentity(identity);
@@ -47,8 +49,7 @@ export async function plainTar(path: string, o: Opening = {}): Promise<Readable>
 }
 
 /** node's web streams and the DOM's have one shape and two types. */
-export const webOf = (stream: Readable): globalThis.ReadableStream<Uint8Array> =>
-  Readable.toWeb(stream);
+export const webOf = (stream: Readable): globalThis.ReadableStream<Uint8Array> => Readable.toWeb(stream);
 
 async function identityIn(path: string, file: string | undefined): Promise<string> {
   if (file === undefined)

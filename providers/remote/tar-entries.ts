@@ -65,7 +65,7 @@ async function entryOf(header: tar.Header, body: AsyncIterable<Buffer>, reading:
   return {
     path,
     type,
-    mode: ((header.mode) & 0o7777).toString(8).padStart(4, "0"),
+    mode: (header.mode & 0o7777).toString(8).padStart(4, "0"),
     uid: header.uid,
     gid: header.gid,
     size: type === "file" ? (sparse ?? header.size) : 0,

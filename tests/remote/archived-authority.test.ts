@@ -15,7 +15,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { inspect } from "node:util";
 import { createGunzip } from "node:zlib";
+import { openArchive } from "../../providers/remote/open-archive.ts";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import type { ManifestEntry } from "../../providers/plan/archived-authority.ts";
@@ -187,6 +189,17 @@ describe("an encrypted archive", () => {
     for (const key of [undefined, other])
       await assert.rejects(async () => handOver(context(key), await step("etcd"), to), Refusal);
     assert.deepEqual(readdirSync(to.etcd), ["ca.crt"]);
+  });
+  test("with a mistyped identity: refused, and the identity is not told", async () => {
+    const path = await archived("20261120", { encrypted });
+    const mistyped = identity.replace(/.$/, (last) => (last === "Q" ? "P" : "Q"));
+    for (const opening of [{ identity: mistyped }, { identityFile: file(mistyped) }])
+      await assert.rejects(openArchive(path, opening), (error) => {
+        assert.ok(error instanceof Refusal);
+        assert.match(error.message, /is not well-formed/);
+        assert.doesNotMatch(inspect(error), /AGE-SECRET-KEY/i);
+        return true;
+      });
   });
   test("that was cut off or changed when it was stored: nothing is put in place", async () => {
     const changed = Buffer.from(encrypted);

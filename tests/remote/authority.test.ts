@@ -17,7 +17,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { after, before, beforeEach, describe, test } from "node:test";
+import tar from "tar-stream";
 import { packAuthority, takeEtcdAuthority, takeSerial } from "../../providers/plan/authority-script.ts";
 import { Connections, type RemoteHost } from "../../providers/remote/ssh.ts";
 import { RemoteError } from "../../providers/remote/errors.ts";
@@ -218,6 +220,18 @@ describe("etcd's CA, out of an archive", () => {
     await refuses(() => take(bytes, digest, { members, root: "etc/etcd" }), /cannot be unpacked|hard link/);
     await take(bytes, digest, { members: [...members, "etc/sysconfig/docker"], root: "etc/etcd" });
     assert.equal(treeDigest(to), digest);
+  });
+
+  test("a hard link to a file of the target, by a whole name or by `..`", async () => {
+    const secret = join(realpathSync(sshd.folder), "secret");
+    writeFileSync(secret, "secret");
+    for (const linkname of [secret, `${"../".repeat(12)}${secret.slice(1)}`]) {
+      const archive = tar.pack();
+      archive.entry({ name: "ca/", type: "directory" });
+      archive.entry({ name: "ca/ca.key", type: "link", linkname });
+      archive.finalize();
+      await refuses(async () => take(await buffer(archive), "0".repeat(64)), /cannot be unpacked/);
+    }
   });
 
   test("damaged: cut off, changed, empty, no archive at all, not in it", async () => {

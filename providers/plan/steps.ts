@@ -1,4 +1,5 @@
 /** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
+import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type ClusterFacts,
   type BalancerFacts,
@@ -57,7 +58,9 @@ export type Step = Shown &
         readonly v2: boolean;
         readonly revision: string;
         readonly endpoint: string;
-        readonly via: "host" | "master-exec";
+        readonly via: EtcdctlVia;
+        /** For `oc-exec`. */
+        readonly pod?: string;
       }
     | { readonly do: "edit"; readonly edit: Edit }
     | {

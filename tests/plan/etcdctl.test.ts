@@ -67,6 +67,7 @@ test("endpoint status of 3.2: nothing rounded, no leader is 0", () => {
   assert.deepEqual(etcdctl.parseEndpointStatus(fixture("v3.2-endpoint-status.json")), [
     {
       endpoint: "https://192.168.55.8:2379",
+      clusterId: "cdf818194e3a8c32",
       memberId: "91bc3c398fb3c146",
       leaderId: "ed4d2d8e7e88f599",
       revision: "9223372036854775807",
@@ -75,6 +76,7 @@ test("endpoint status of 3.2: nothing rounded, no leader is 0", () => {
     },
     {
       endpoint: "https://192.168.55.12:2379",
+      clusterId: "cdf818194e3a8c32",
       memberId: "5ee0b4528001",
       leaderId: "0",
       revision: "0",

@@ -31,7 +31,7 @@ function probeCommand(yaml: string): string[] {
 
 function parsed(yaml: string): unknown {
   try {
-    return parse(yaml, { maxAliasCount: 0, logLevel: "silent" }) as unknown;
+    return parse(yaml, { logLevel: "error" }) as unknown;
   } catch (error) {
     throw new Refusal(`it is no YAML (${error instanceof Error ? (error.message.split("\n")[0] ?? "") : ""}); mend it`);
   }

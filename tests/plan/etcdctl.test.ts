@@ -183,3 +183,11 @@ test("snapshot status", () => {
   for (const wrong of ["", "{}", "fe01cf57, 10", "Error: x"])
     assert.throws(() => etcdctl.parseSnapshotStatus(wrong), refusal(/snapshot status/), wrong);
 });
+
+test("the count of a range: exact revision, no count without keys, other lines passed over", () => {
+  const json = `{"header":{"cluster_id":1,"member_id":2,"revision":9223372036854775807,"raft_term":2},"kvs":[{"key":"ImNvdW50Ijo5","create_revision":2,"mod_revision":7,"version":2}],"more":true,"count":41}`;
+  assert.deepEqual(etcdctl.parseCount(`${json}\n`), { revision: "9223372036854775807", count: 41 });
+  assert.deepEqual(etcdctl.parseCount(`a warning\n{"header":{"revision":3}}`), { revision: "3", count: 0 });
+  for (const text of ["", "no pod", "{}", `{"header":{"revision":3},"count":"x"}`, `{"header":`])
+    assert.throws(() => etcdctl.parseCount(text), refusal(/^get: cannot make out/), text);
+});

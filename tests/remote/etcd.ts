@@ -1,6 +1,6 @@
 /** Throw-away etcds of the real kind, on unix sockets in a folder of their own. End with the test. */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -35,10 +35,9 @@ export async function startEtcd(options: readonly string[] = [], data?: string):
     "--initial-cluster",
     "live=unix://p:0",
     "--enable-v2",
-    "--unsafe-no-fsync",
   ];
   const place = data ?? join(folder, "data");
-  const child = spawn("etcd", [...args.filter((arg) => arg !== "--unsafe-no-fsync"), "--data-dir", place, ...options], {
+  const child = spawn("etcd", [...args, "--data-dir", place, ...options], {
     cwd: folder,
     env: clean,
     stdio: ["ignore", "ignore", "pipe"],
@@ -47,12 +46,13 @@ export async function startEtcd(options: readonly string[] = [], data?: string):
   child.stderr.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4000)));
   const stop = () => ended(child);
   const ctl: Etcd["ctl"] = (api, ...args) =>
-    execFileSync("etcdctl", [...(api === 3 ? ["--endpoints", "unix://c:0"] : ["--endpoints", `unix://c:0`]), ...args], {
+    execFileSync("etcdctl", ["--endpoints", "unix://c:0", ...args], {
       cwd: folder,
       env: { ...clean, ETCDCTL_API: String(api) },
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
       maxBuffer: 64 * 1024 * 1024,
+      timeout: 20_000,
     });
   const etcd: Etcd = {
     folder,
@@ -100,5 +100,3 @@ export function processesWith(text: string): { pid: number; line: string }[] {
     .filter((line) => line.includes(text))
     .map((line) => ({ pid: Number(line.trim().split(" ")[0]), line }));
 }
-
-export const fileOf = (path: string): Buffer => readFileSync(path);

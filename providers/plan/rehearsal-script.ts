@@ -115,6 +115,7 @@ part ${limit} ${quote(o.etcd)} ${alone} --listen-client-urls ${client} --adverti
 until [ -S work/c:0 ] && ( part 30 ${quote(o.etcdctl)} --endpoints ${client} --command-timeout 25s \\
   get '' --prefix --rev=${o.revision} --keys-only --limit=1 -w json ) >answer 2>asked </dev/null
 do
+  ! grep -q 'required revision' asked 2>/dev/null || { tail -n 1 asked >&2; die "the restored etcd does not hold revision ${o.revision}"; }
   kill -0 "$etcd" 2>/dev/null || { wait "$etcd"; code=$?; etcd=; cat served asked 2>/dev/null | tail -n 6 >&2
     [ "$code" -ne 124 ] || die "etcd did not answer within ${limit} s"
     die "etcd ended with exit $code"; }

@@ -41,7 +41,7 @@ export async function buildAll(): Promise<void> {
 export const pairs = (hosts: Readonly<Record<string, string>>): string[] =>
   Object.entries(hosts).map(([name, address]) => `${name}=${address}`);
 
-/** netavark calls iptables; crun does not run system containers on every machine, runc does; the tests of the SSH layer start an sshd. */
+/** netavark calls iptables; crun does not run system containers on every machine, runc does; the tests of the SSH layer start an sshd; a snapshot's restore is rehearsed with etcd. */
 async function packages(): Promise<void> {
   const wanted = {
     podman: "podman",
@@ -55,6 +55,8 @@ async function packages(): Promise<void> {
     curl: "curl",
     "ssh-keygen": "openssh-client",
     "/usr/sbin/sshd": "openssh-server",
+    etcd: "etcd-server",
+    etcdctl: "etcd-client",
   };
   const missing = Object.entries(wanted).filter(([file]) => spawnSync("sh", ["-c", `command -v ${file}`]).status !== 0);
   if (missing.length === 0) return;

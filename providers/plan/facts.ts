@@ -1,5 +1,6 @@
 /** What was seen of the hosts, as data: the output of the probes, taken apart. Nothing here is trusted beyond its form. */
 import { createHash } from "node:crypto";
+import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type EndpointStatus,
   type ListedMember,
@@ -53,7 +54,7 @@ export interface Readiness {
 }
 
 export interface EtcdFacts {
-  readonly via: "host" | "master-exec";
+  readonly via: EtcdctlVia;
   readonly members: readonly ListedMember[];
   /** Of this host's own member. */
   readonly status: EndpointStatus | undefined;
@@ -286,8 +287,8 @@ const trustOf = (part: Part | undefined, path: string): string[] => [
 
 function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined; seen: string } {
   const via = word(parts.get("via"));
-  if (via !== "host" && via !== "master-exec")
-    return { etcd: undefined, seen: "neither etcdctl nor master-exec is there" };
+  if (via !== "host" && via !== "master-exec" && via !== "oc-exec")
+    return { etcd: undefined, seen: "neither etcdctl nor master-exec nor oc is there" };
   const [list, status, health, alarms] = ["members", "status", "health", "alarms"].map((name) => parts.get(name));
   // master-exec exits 0 without a pod: what counts is that the output is the one expected
   if (list === undefined) return { etcd: undefined, seen: "nothing listens on port 2379" };

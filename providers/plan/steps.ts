@@ -1,5 +1,6 @@
 /** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
 import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
+import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type ClusterFacts,
   type BalancerFacts,
@@ -76,7 +77,9 @@ export type Step = Shown &
         readonly v2: boolean;
         readonly revision: string;
         readonly endpoint: string;
-        readonly via: "host" | "master-exec";
+        readonly via: EtcdctlVia;
+        /** For `oc-exec`. */
+        readonly pod?: string;
       }
     | {
         readonly do: "hand-over";

@@ -140,6 +140,7 @@ describe("masterFacts", () => {
     );
     assert.deepEqual(facts.etcd.status, {
       endpoint: "https://192.168.55.12:2379",
+      clusterId: "cdf818194e3a8c32",
       memberId: idOf(1),
       leaderId: idOf(0),
       revision: "9007199254741001",
@@ -154,7 +155,7 @@ describe("masterFacts", () => {
     const facts = masterFacts("");
     assert.deepEqual(facts.files, {});
     assert.equal(facts.etcd, undefined);
-    assert.equal(facts.etcdSeen, "neither etcdctl nor master-exec is there");
+    assert.equal(facts.etcdSeen, "neither etcdctl nor master-exec nor oc is there");
     assert.equal(facts.readiness.ready, false);
     assert.equal(facts.readiness.seen, "HTTP no answer");
     assert.equal(facts.nodeService, undefined);

@@ -39,6 +39,7 @@ import {
   withFile,
   withMaster,
   withNode,
+  etcdManifestText,
 } from "./world.ts";
 
 const [lb0, lb1, node0] = ["lb-0.example.com", "lb-1.example.com", "node-0.example.com"];
@@ -246,6 +247,16 @@ describe("one thing wrong: one sentence (4→3)", () => {
       "too little room on the leaving host",
       withMaster(world, master(3), { freeForBackup: 1 }),
       /^master-3\.example\.com: 1 MiB are free/,
+    ],
+    [
+      "a manifest of etcd that leads to another host",
+      withFile(world, master(1), "manifest", () => etcdManifestText("https://192.168.55.120:2379")),
+      /^master-1\.example\.com: \/etc\/origin\/node\/pods\/etcd\.yaml: the liveness probe of etcd asks https:\/\/192\.168\.55\.120:2379, which is not master-1\.example\.com \(192\.168\.55\.12\); put this host's own endpoint there, or correct its address/,
+    ],
+    [
+      "a manifest of etcd that is no YAML",
+      withFile(world, master(0), "manifest", () => "a: [\n"),
+      /^master-0\.example\.com: \/etc\/origin\/node\/pods\/etcd\.yaml: it is no YAML/,
     ],
     [
       "a cluster that cannot be asked",

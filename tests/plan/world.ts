@@ -85,6 +85,17 @@ export const configured = 1_700_000_000;
 export const started = configured + 500;
 export const now = configured + 90_000;
 
+/** As openshift-ansible lays it down, as far as it is read. */
+export const etcdManifestText = (endpoint: string): string => `apiVersion: v1
+kind: Pod
+spec:
+  containers:
+  - name: etcd
+    livenessProbe:
+      exec:
+        command: [etcdctl, --cert-file, /etc/etcd/peer.crt, --endpoints, "${endpoint}", cluster-health]
+`;
+
 export const etcdConfText = (n: number, count: number): string => `ETCD_NAME=${master(n)}
 ETCD_LISTEN_PEER_URLS=https://${addressOf(n)}:2380
 ETCD_DATA_DIR=/var/lib/etcd/
@@ -242,7 +253,7 @@ export const masterParts = (n: number, count: number, leader = 0): Record<string
   flanneld: flanneldText(count),
   "service:flanneld": running,
   "stale:flanneld": "",
-  manifest: "apiVersion: v1\nkind: Pod\n",
+  manifest: etcdManifestText(`https://${addressOf(n)}:2379`),
   pods: "apiserver.yaml\ncontroller.yaml\netcd.yaml\n",
   disabled: "ls: cannot access '/etc/origin/node/pods/disabled': No such file or directory\n",
   "config-mtime": `${configured}\n`,

@@ -4,13 +4,10 @@
  * says no, its last line on stderr says why, and everything is as it was. Keys stay in 0700 folders and out of every argument.
  */
 import { digesting } from "./authority-shell.ts";
+import { attributes } from "./backup-shell.ts";
 import { sh } from "./quote.ts";
 
-/** Attributes are kept as far as this tar can; hard links become files, because openshift-ansible links ca.crt into generated_certs. */
-const attributes = String.raw`kept=
-for option in --xattrs --acls --selinux; do tar $option -cf /dev/null -T /dev/null 2>/dev/null && kept="$kept $option"; done`;
-
-/** Prints a tar archive of those of the names that are in the folder. */
+/** Prints a tar archive of those of the names that are in the folder; hard links become files, because openshift-ansible links ca.crt into generated_certs. */
 export function packAuthority(folder: string, names: readonly string[]): string {
   return [
     sh`set -u; cd ${folder} || exit 1

@@ -69,7 +69,9 @@ async function packages(): Promise<void> {
   // no service may be started by installing its package: the sshd is for the tests to start on a port of their own
   const script = `policy=/usr/sbin/policy-rc.d
     [ -e $policy ] || { printf '#!/bin/sh\\nexit 101\\n' >$policy; chmod +x $policy; trap 'rm -f '$policy EXIT; }
-    apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"`;
+    apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"
+    # nor may one begin with the next boot
+    case " $* " in *" etcd-server "*) ! command -v systemctl >/dev/null || systemctl --quiet disable etcd.service ;; esac`;
   await step(`installing Debian packages: ${names.join(" ")}`, () =>
     run("bash", ["-c", script, "install", ...names], {
       env: { DEBIAN_FRONTEND: "noninteractive" },

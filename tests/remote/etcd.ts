@@ -27,15 +27,7 @@ export async function startEtcd(options: readonly string[] = [], data?: string):
   // etcd 3.4 wants a port even of a socket's name; the socket lies in the working directory
   const urls = ["--listen-client-urls", "--advertise-client-urls"].flatMap((name) => [name, "unix://c:0"]);
   const peers = ["--listen-peer-urls", "--initial-advertise-peer-urls"].flatMap((name) => [name, "unix://p:0"]);
-  const args = [
-    ...urls,
-    ...peers,
-    "--name",
-    "live",
-    "--initial-cluster",
-    "live=unix://p:0",
-    "--enable-v2",
-  ];
+  const args = [...urls, ...peers, "--name", "live", "--initial-cluster", "live=unix://p:0", "--enable-v2"];
   const place = data ?? join(folder, "data");
   const child = spawn("etcd", [...args, "--data-dir", place, ...options], {
     cwd: folder,

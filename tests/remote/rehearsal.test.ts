@@ -22,6 +22,7 @@ import { Readable } from "node:stream";
 import { after, afterEach, before, describe, test } from "node:test";
 import { chooseEtcd, foundBinaries, lookForEtcd, type EtcdSet } from "../../providers/plan/etcd-binaries.ts";
 import { parseCount, parseSnapshotStatus } from "../../providers/plan/etcdctl.ts";
+import { sh } from "../../providers/plan/quote.ts";
 import { rehearsalScript, scratchName } from "../../providers/plan/rehearsal-script.ts";
 import { RemoteError } from "../../providers/remote/errors.ts";
 import { rehearse, type RehearsalOrder } from "../../providers/remote/rehearsal.ts";
@@ -176,6 +177,21 @@ describe("a rehearsal", { skip }, () => {
       await sshd.stop();
     }
   });
+
+  const ways: [string, (script: string) => string][] = [
+    ["under bash, which is RHEL's sh", (s) => sh`ln -sf /bin/bash ${folder}/sh; exec ${folder}/sh -c ${s}`],
+    ["by runuser, where there is no setpriv", (s) => `PATH=${fake("setpriv", "exit 1")}:$PATH; ${s}`],
+  ];
+  if (root)
+    ways.push([
+      "as an ordinary user",
+      (s) => sh`chmod 1777 "$TMPDIR"; exec setpriv --reuid=54321 --regid=54321 --clear-groups /bin/sh -c ${s}`,
+    ]);
+  for (const [what, changed] of ways)
+    test(what, async () => {
+      const done = await rehearse(orderOf(good, { on: meddled(changed) }));
+      assert.ok(done.rehearsed && done.keys === good.keys);
+    });
 
   const refused: [string, (s: Snapshot) => Partial<RehearsalOrder>, RegExp][] = [
     [
@@ -366,6 +382,15 @@ describe("a rehearsal", { skip }, () => {
       assert.ok((await rehearsal).rehearsed);
     },
   );
+
+  for (const [what, limit, small] of [
+    ["memory", /ulimit -d \d+/, "ulimit -d 30000"],
+    ["a file's size", /ulimit -f \d+/, "ulimit -f 20"],
+  ] as const)
+    test(`the limit of ${what} bites`, async () => {
+      const on = meddled((s) => s.replace(limit, small));
+      await assert.rejects(rehearse(orderOf(good, { on })), failsWith(/exit [34]; /));
+    });
 
   test("of an etcd that hangs: ended in time", async () => {
     first(fake("etcd", `case "$*" in --version) echo "etcd Version: ${version}" ;; *) exec sleep 1000 ;; esac`));

@@ -57,7 +57,7 @@ esac\n`,
     assert.deepEqual(readdirSync(live.data), ["member"], "nothing stays in etcd's folder");
     const cwd = mkdtempSync(join(folder, "restored-"));
     mkdirSync(join(cwd, "data"));
-    execFileSync("tar", ["-xzpf", place.path, "-C", join(cwd, "data")]);
+    execFileSync("tar", ["-xzpf", place.part, "-C", join(cwd, "data")]);
     return start(cwd, v2RestoreCommand({ data: "data", name: "alone", client: "unix://c:0", peer: "unix://p:0" }));
   }
 

@@ -7,7 +7,8 @@ import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
 import type { Kind } from "./lifecycle.ts";
 import { planSnapshot } from "./plan/plans.ts";
-import { archiveState } from "./remote/backup.ts";
+import type { BackupRecord } from "./remote/backup.ts";
+import { lostOf } from "./remote/local-archive.ts";
 import type { SnapshotRecord } from "./remote/snapshot.ts";
 
 export interface EtcdSnapshotArgs {
@@ -19,11 +20,13 @@ export interface EtcdSnapshotArgs {
 
 export class EtcdSnapshot extends ChainResource {
   declare readonly snapshot: pulumi.Output<SnapshotRecord>;
+  /** /etc/etcd of each member: host → record. */
+  declare readonly configs: pulumi.Output<Record<string, BackupRecord>>;
   /** What was done for each host that left. */
   declare readonly record: pulumi.Output<Record<string, { at: string; steps: object[] }>>;
 
   constructor(name: string, args: EtcdSnapshotArgs, options: pulumi.CustomResourceOptions) {
-    super("EtcdSnapshot", name, args, ["snapshot"], options);
+    super("EtcdSnapshot", name, args, ["snapshot", "configs"], options);
   }
 }
 
@@ -35,10 +38,17 @@ export const etcdSnapshot = {
   always: true,
   remember: (records, before) => ({
     snapshot: records.find(({ step }) => step.do === "snapshot")?.record ?? before["snapshot"],
+    configs: {
+      ...(before["configs"] as object | undefined),
+      ...Object.fromEntries(
+        records.filter(({ step }) => step.do === "backup").map(({ step, record }) => [step.host, record]),
+      ),
+    },
   }),
   lost: async (outputs) => {
     const snapshot = outputs["snapshot"] as SnapshotRecord | undefined;
-    const state = snapshot === undefined ? "gone" : await archiveState(snapshot);
-    return state === "there" ? [] : [`the snapshot ${snapshot?.archive ?? ""} is ${state}: \`up\` takes a fresh one`];
+    if (snapshot === undefined) return ["no snapshot is recorded: `up` takes one"];
+    const configs = Object.values((outputs["configs"] ?? {}) as Record<string, BackupRecord>);
+    return lostOf([snapshot, ...(snapshot.v2 === null ? [] : [snapshot.v2]), ...configs], "a fresh snapshot");
   },
 } satisfies Kind;

@@ -9,7 +9,7 @@ import { escapeControls } from "./plan/quote.ts";
 import { Refusal } from "./plan/refusal.ts";
 import type { Settings } from "./plan/settings.ts";
 import { editsOf, labelOf, render } from "./plan/show.ts";
-import type { Change, Step, World } from "./plan/steps.ts";
+import { type Change, type Step, type World, batchesOf } from "./plan/steps.ts";
 import { apply } from "./remote/apply.ts";
 import type { Session } from "./remote/session.ts";
 
@@ -184,7 +184,7 @@ class Lifecycle {
     const record = structuredClone((olds["record"] ?? {}) as Record<string, { at: string; steps: object[] }>);
     const records: { step: Step; record: object }[] = [];
     let steps: Step[] = [];
-    let done = 0;
+    const done = new Set<Step>();
     try {
       session.forget();
       const { world, change, judgement } = await this.#judged(asked, olds, news);
@@ -192,30 +192,30 @@ class Lifecycle {
         throw new Refusal(`refused, nothing was touched: ${judgement.refusals.join("; ")}`);
       steps = kind.plan(world, change, news);
       for (const step of steps) requirePlanned(step, news);
-      for (const step of steps) {
-        this.#say(news, `${done + 1}/${steps.length} ${labelOf(step)} …`);
-        const started = Date.now();
-        const remembered = await apply({ session, change, say: (text) => this.#say(news, `     ${text}`) }, step);
-        if (remembered !== undefined) records.push({ step, record: remembered });
-        const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
-        this.#say(news, `${done + 1}/${steps.length} done in ${took}`);
-        for (const name of Object.keys(
-          without(asked.change.leaving, Object.fromEntries([...asked.retired].map((one) => [one, ""]))),
-        ))
-          (record[name] ??= { at: "", steps: [] }).steps.push({
-            step: `${kind.type}: ${step.title}`,
-            host: step.host,
-            took,
-            result: "done",
-          });
-        done += 1;
+      for (const batch of batchesOf(steps)) {
+        const ended = await Promise.allSettled(
+          batch.map(async (step) => {
+            const which = `${steps.indexOf(step) + 1}/${steps.length}`;
+            this.#say(news, `${which} ${labelOf(step)} …`);
+            const started = Date.now();
+            const remembered = await apply({ session, change, say: (text) => this.#say(news, `     ${text}`) }, step);
+            if (remembered !== undefined) records.push({ step, record: remembered });
+            const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
+            this.#say(news, `${which} done in ${took}`);
+            this.#note(record, asked, step, took);
+            done.add(step);
+          }),
+        );
+        // whatever one of them met, the others have ended before anything else is done or said
+        const failures = ended.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+        if (failures.length > 0) throw together(failures);
       }
       const after = await session.look(asked.change, asked.retired);
       const left = kind.always === true ? [] : kind.plan(after.world, after.change, news);
       if (left.length > 0)
         throw new Error(`the steps were carried out and the hosts still show undone: ${left.map(labelOf).join("; ")}`);
       const { connections, commands } = session.connections.stats;
-      if (done > 0) this.#say(news, `proved; ssh so far: ${connections} connections, ${commands} commands`);
+      if (done.size > 0) this.#say(news, `proved; ssh so far: ${connections} connections, ${commands} commands`);
       const at = new Date().toISOString();
       for (const one of Object.values(record)) one.at ||= at;
       return {
@@ -227,8 +227,20 @@ class Lifecycle {
         unreachable: [],
       };
     } catch (error) {
-      throw this.#failed(error, news, olds, steps.slice(done), records, record);
+      const left = steps.filter((step) => !done.has(step));
+      throw this.#failed(error, news, olds, left, records, record);
     }
+  }
+
+  /** Writes a step down for every host that leaves by this change. */
+  #note(record: Record<string, { at: string; steps: object[] }>, asked: Asked, step: Step, took: string): void {
+    for (const name of Object.keys(asked.change.leaving).filter((one) => !asked.retired.has(one)))
+      (record[name] ??= { at: "", steps: [] }).steps.push({
+        step: `${this.#kind.type}: ${step.title}`,
+        host: step.host,
+        took,
+        result: "done",
+      });
   }
 
   /** Inputs and last known facts, so that nothing is wiped. */
@@ -288,6 +300,13 @@ class Lifecycle {
       return { ...props, unreachable: [error instanceof Error ? error.message : String(error)] };
     }
   }
+}
+
+/** One error for all that failed at the same time. */
+function together(failures: readonly unknown[]): unknown {
+  if (failures.length === 1) return failures[0];
+  const told = failures.map((one) => (one instanceof Error ? one.message : String(one)));
+  return new Error(told.join("\n"), { cause: failures[0] });
 }
 
 /** Every edit was shown by check, and the file is still the one that was shown. */

@@ -7,7 +7,8 @@ import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
 import type { Kind } from "./lifecycle.ts";
 import { planBackups } from "./plan/plans.ts";
-import { type BackupRecord, archiveState } from "./remote/backup.ts";
+import type { BackupRecord } from "./remote/backup.ts";
+import { lostOf } from "./remote/local-archive.ts";
 
 export interface MasterBackupArgs {
   /** Host name → address. */
@@ -38,16 +39,6 @@ export const masterBackup = {
       ...Object.fromEntries(records.map(({ step, record }) => [step.host, record])),
     },
   }),
-  lost: async (outputs) => {
-    const backups = Object.entries((outputs["backups"] ?? {}) as Record<string, BackupRecord>);
-    const states = await Promise.all(
-      backups.map(async ([host, record]) => ({ host, record, state: await archiveState(record) })),
-    );
-    return states
-      .filter(({ state }) => state !== "there")
-      .map(
-        ({ host, record, state }) =>
-          `${host}: the archive ${record.archive} is ${state}: \`up\` takes a fresh set of every master`,
-      );
-  },
+  lost: (outputs) =>
+    lostOf(Object.values((outputs["backups"] ?? {}) as Record<string, BackupRecord>), "a fresh set of every master"),
 } satisfies Kind;

@@ -9,7 +9,7 @@ import {
   parseMembers,
 } from "./etcdctl.ts";
 import { type ServerStats, statsOf } from "./haproxy.ts";
-import { type Part, nodeServices, partsOf } from "./probe.ts";
+import { type Part, nodeServices, partsOf, staticPods } from "./probe.ts";
 import { escapeControls, lastLines } from "./quote.ts";
 
 /** Name → address. */
@@ -73,6 +73,8 @@ export interface MasterFacts {
     readonly flanneld?: FileFacts;
     readonly manifest?: FileFacts;
   };
+  /** Texts of the static pods' manifests, the disabled ones too. */
+  readonly manifests: readonly string[];
   /** Files that cannot be edited, with the reason. */
   readonly unreadable: readonly string[];
   readonly pods: readonly string[];
@@ -215,6 +217,7 @@ export function masterFacts(stdout: string): MasterFacts {
           ? [`${name} is no readable file`]
           : [];
     }),
+    manifests: staticPods.map((name) => text(parts.get(`mounts:${name}`))).filter((manifest) => manifest !== ""),
     pods: linesOf(parts.get("pods")),
     disabledPods: linesOf(parts.get("disabled")),
     configChanged: Number(word(parts.get("config-mtime"))) || 0,

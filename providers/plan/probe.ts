@@ -50,6 +50,11 @@ export const paths = {
   adminKubeconfig: "/etc/origin/master/admin.kubeconfig",
 } as const;
 
+/** Manifests of a master's static pods, where they are and where they are when disabled. */
+export const staticPods = ["apiserver", "controller", "etcd"].flatMap((name) =>
+  ["", "disabled/"].map((folder) => `${folder}${name}.yaml`),
+);
+
 export const nodeServices = ["origin-node", "atomic-openshift-node"] as const;
 
 const certificates = "--cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --cacert /etc/etcd/ca.crt";
@@ -84,6 +89,7 @@ file master-config ${paths.masterConfig}
 file master.env ${paths.masterEnv}
 ${flannel}
 file manifest ${paths.pods}/etcd.yaml
+${staticPods.map((name) => `file mounts:${name} ${paths.pods}/${name}`).join("\n")}
 part pods ls -A ${paths.pods}
 part disabled ls -A ${paths.disabled}
 changed() { stat -Lc %Y ${paths.masterConfig} ${paths.masterEnv} 2>/dev/null | sort -n | tail -n 1; }

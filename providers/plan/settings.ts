@@ -53,6 +53,7 @@ const schema = z.strictObject({
     keep: z.int().min(1).default(7),
     stamp: z.string().max(200).default(""),
     encrypt: text.optional(),
+    identity: text.optional(),
   }),
   acknowledge: z
     .array(
@@ -173,9 +174,6 @@ function unsupported(settings: Settings): string[] {
       ([name]) =>
         `openshift-masters:loadBalancers.${name}: kind: command is not built yet; only haproxy load balancers can be declared`,
     ),
-    ...(settings.backup.encrypt === undefined
-      ? []
-      : ["openshift-masters:backup.encrypt: encryption of the archive is not built yet; take the key out"]),
     ...(settings.inventory.host !== undefined && settings.inventory.address === undefined
       ? ["openshift-masters:inventory.address: the inventory lies on another host, expected its address"]
       : []),

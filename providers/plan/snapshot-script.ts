@@ -1,5 +1,5 @@
 /** Pure: the scripts that take etcd's data, v3 and v2, on a member's host. Nothing of theirs stays in /var/lib/etcd. */
-import { landing, opening, packed, packing } from "./backup-shell.ts";
+import { opening, packed, packing, settling } from "./backup-shell.ts";
 import type { BackupPlace } from "./backup-names.ts";
 import { etcdctl, type EtcdctlVia } from "./etcdctl-command.ts";
 import { sh } from "./quote.ts";
@@ -37,7 +37,7 @@ export function snapshotScript(place: BackupPlace, source: SnapshotSource): stri
   tail -n 6 "$work/said" >&2; die "etcdctl (exit $code) did not say that the snapshot is saved, or it is not there"; }`,
     `status=$(${status} 2>"$work/said") && [ -n "$status" ] || { tail -n 6 "$work/said" >&2; die "snapshot status did not take it for a snapshot"; }`,
     sh`mv -fT -- ${scratch} "$part" || die "the snapshot cannot be moved out of ${dataDirectory}"`,
-    landing,
+    settling,
     String.raw`printf 'status %s\n' "$(printf %s "$status" | tr -d '\r\n')"`,
   ].join("\n");
 }
@@ -56,7 +56,7 @@ export function v2BackupScript(place: BackupPlace, source: SnapshotSource): stri
     sh`grep -qx 'exit 0' "$work/backup" && [ -d ${scratch}/member/snap ] && [ -n "$(find ${scratch}/member/wal -name '*.wal' -size +0)" ] || {
   cat "$work/backup" >&2; die "etcdctl backup left no member folder with a log"; }
 pack -C ${scratch} member`,
-    landing,
+    settling,
     packed,
   ].join("\n");
 }

@@ -19,6 +19,15 @@ export interface World {
   readonly nodes: Readonly<Record<string, NodeFacts | Unreachable>>;
   readonly inventory: FileFacts | Unreachable;
   readonly cluster: ClusterFacts | Unreachable;
+  /** Of the machine that runs pulumi. */
+  readonly local: LocalFacts;
+}
+
+export interface LocalFacts {
+  /** Bytes free where the off-host copies go; undefined when that cannot be told. */
+  readonly freeForArchive: number | undefined;
+  /** Why nothing can be encrypted to the key of `backup.encrypt`; undefined when it can, or need not. */
+  readonly keyFlaw: string | undefined;
 }
 
 /** What is wanted: these masters stay, those leave (or have left). */
@@ -51,7 +60,14 @@ export interface Server {
 
 export type Step = Shown &
   (
-    | { readonly do: "backup"; readonly what: "master" | "etcd-config" }
+    | {
+        readonly do: "backup";
+        readonly what: "master" | "etcd-config";
+        /** What the host's static pods mount beyond the vendor's list, absolute. */
+        readonly mounted?: readonly string[];
+        /** What they mount and is not saved, with the reason. */
+        readonly leftOut?: readonly string[];
+      }
     | {
         readonly do: "snapshot";
         readonly v2: boolean;
@@ -89,6 +105,18 @@ export type Step = Shown &
     | { readonly do: "delete-node"; readonly node: string }
     | { readonly do: "edit-inventory"; readonly edit: Edit; readonly local: boolean }
   );
+
+/** Steps in the order they are carried out; those of one batch go at the same time: backups, one of each host. */
+export function batchesOf(steps: readonly Step[]): Step[][] {
+  const batches: Step[][] = [];
+  for (const step of steps) {
+    const last = batches.at(-1);
+    const joins = step.do === "backup" && last?.every((one) => one.do === "backup" && one.host !== step.host) === true;
+    if (joins) last.push(step);
+    else batches.push([step]);
+  }
+  return batches;
+}
 
 /** A host as the editors see it. */
 export const identityOf = (name: string, hosts: Hosts): HostIdentity => ({ name, addresses: [hosts[name] ?? name] });

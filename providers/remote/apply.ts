@@ -8,7 +8,8 @@ import { type Context, hostOf, permit, until } from "./apply/context.ts";
 import { editLocal, editRemote } from "./apply/edit.ts";
 import { moveLeader, removeMember } from "./apply/etcd.ts";
 import { disable, restartMaster } from "./apply/pods.ts";
-import { backupEtcdConfig, backupMaster } from "./backup.ts";
+import { etcdConfigContent, masterContent } from "../plan/backup-script.ts";
+import { takeArchive } from "./backup.ts";
 import { expandHome } from "./settings.ts";
 import { takeSnapshot } from "./snapshot.ts";
 
@@ -28,13 +29,16 @@ export function apply(context: Context, step: Step): Promise<Remembered> {
 
 async function interpret(context: Context, step: Step): Promise<Remembered> {
   if (step.do === "backup") {
-    const take = step.what === "master" ? backupMaster : backupEtcdConfig;
-    return take(hostOf(context, step.host), backupOrder(context));
+    const { mounted = [], leftOut = [] } = step;
+    const content =
+      step.what === "master" ? { ...masterContent, paths: [...masterContent.paths, ...mounted] } : etcdConfigContent;
+    const order = { ...(await backupOrder(context)), kind: step.what, content, leftOut };
+    return takeArchive(hostOf(context, step.host), order);
   }
   if (step.do === "snapshot") {
     const { endpoint, via, revision, v2 } = step;
     return takeSnapshot(hostOf(context, step.host), {
-      ...backupOrder(context),
+      ...(await backupOrder(context)),
       endpoint,
       via,
       liveRevision: revision,
@@ -106,10 +110,12 @@ async function stopService(context: Context, name: string, unit: string): Promis
     throw new Error(`${name}: ${unit} is still ${stdout.trim().replace("\n", " and ")}`);
 }
 
-const backupOrder = ({ session, change, say }: Context) => ({
+const backupOrder = async ({ session, change, say }: Context) => ({
   directory: change.settings.backup.directory,
   archive: resolve(expandHome(change.settings.backup.archive)),
   run: session.run,
   date: session.date,
+  keep: change.settings.backup.keep,
+  encryption: await session.encryption(),
   say,
 });

@@ -1,33 +1,36 @@
 /**
- * A master's files, and an etcd member's configuration, as one archive each: complete, verified, on the host and off it. Nothing
- * on the host changes but the backup folder. What a run has taken it does not take again.
+ * A master's files, and an etcd member's configuration, as one archive each: one pass of tar to the host's own copy and to this machine at once. Complete,
+ * verified on both sides, and listed with a hash for every file. Nothing on the host changes but the backup folder.
  */
 import { join } from "node:path";
-import { z } from "zod";
-import { backupPlace, type BackupKind, type BackupPlace } from "../plan/backup-names.ts";
+import { PassThrough } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { serialFiles } from "../plan/archive.ts";
+import { backupPlace, type BackupKind, type BackupPlace, namePattern } from "../plan/backup-names.ts";
 import {
-  archiveScript,
-  etcdConfigContent,
-  masterContent,
-  parseTaken,
   type ArchiveContent,
+  type Counted,
+  parseCounted,
+  parsePrepared,
+  type Prepared,
+  prepareScript,
+  streamScript,
 } from "../plan/backup-script.ts";
-import { onBothSides, sameEntries, understood } from "./both-sides.ts";
-import { readManifest, writeManifest } from "./local-archive.ts";
-import { megabytes, receive } from "./receive.ts";
+import { sealOnHost, orDiscard, understood } from "./both-sides.ts";
+import type { Encryption } from "./encrypt.ts";
+import { RemoteError } from "./errors.ts";
+import { Raw, type StoredFile } from "./local-archive.ts";
+import { type Arrival, megabytes, receive } from "./receive.ts";
 import type { RemoteHost } from "./remote-host.ts";
+import { prune } from "./retention.ts";
+import { readEntries } from "./tar-entries.ts";
 
 export { archiveState } from "./local-archive.ts";
 
 /** A backup that was verified on both sides. */
-export interface BackupRecord {
+export interface BackupRecord extends StoredFile {
   /** On the host. */
   path: string;
-  /** On this machine. */
-  archive: string;
-  /** Hexadecimal. */
-  sha256: string;
-  bytes: number;
   /** Entries that are no folders. */
   files: number;
   /** ISO, UTC. */
@@ -35,7 +38,7 @@ export interface BackupRecord {
 }
 
 export interface BackupOrder {
-  /** Absolute folder on the host, `/backup`; the archive goes into `openshift-masters` in it, made 0700. */
+  /** Absolute folder on the host, `/backup`; the archive goes into one in it named after the host, made 0700. */
   directory: string;
   /** Local folder; the archive goes into one named after the host, made 0700. */
   archive: string;
@@ -43,88 +46,181 @@ export interface BackupOrder {
   run: string;
   /** YYYYMMDD. */
   date: string;
+  /** Backups of each kind that are kept per host, on the host and here. */
+  keep: number;
+  /** Encrypts the copies on this machine. */
+  encryption?: Encryption | undefined;
   say: (text: string) => void;
 }
 
-/** Seconds for packing, which takes about one per 30 MB. */
-const packingDeadline = 1800;
+/** Seconds for counting and listing; `rpm -qa` alone may take ten. */
+const preparing = 300;
+
+/** What `archive` writes besides, into the manifest: paths that were left out on purpose. */
+export interface ArchiveOrder extends BackupOrder {
+  kind: Extract<BackupKind, "master" | "etcd-config">;
+  content: ArchiveContent;
+  leftOut?: readonly string[];
+}
 
 /**
- * Everything of 5.2.1.1 that exists, `packages.txt` and `absent.txt`, with the vendor's layout inside.
- * @throws RemoteError naming what failed; the host then holds no half archive, and this machine neither. Refusal for names that
- *   cannot be, and for lack of room here
+ * Takes one archive: prepared (counted, room asked), streamed, verified, sealed on both sides, and old ones beyond `keep` removed.
+ * @throws RemoteError naming what failed; the host then holds no half archive under a final name, and this machine neither. Refusal
+ *   for names that cannot be, and for lack of room here
  */
-export function backupMaster(host: RemoteHost, o: BackupOrder): Promise<BackupRecord> {
-  return backup(host, o, "master", masterContent);
-}
-
-/** /etc/etcd alone (5.2.1.2): each member's is unique. @throws as `backupMaster` */
-export function backupEtcdConfig(host: RemoteHost, o: BackupOrder): Promise<BackupRecord> {
-  return backup(host, o, "etcd-config", etcdConfigContent);
-}
-
-async function backup(
-  host: RemoteHost,
-  o: BackupOrder,
-  kind: BackupKind,
-  content: ArchiveContent,
-): Promise<BackupRecord> {
-  const place = backupPlace(kind, host.name, o);
-  const archive = join(o.archive, host.name, place.file);
-  const known = await alreadyTaken(host, place, archive);
-  if (known) {
-    o.say(`${host.name}: ${place.file} is already there, on the host and here`);
-    return known;
-  }
-  o.say(`${host.name}: packing ${content.paths.join(", ")}`);
-  const what = `packing ${content.paths.join(", ")} into ${place.path}`;
-  const { stdout } = await host.run(archiveScript(place, content), { what, deadline: packingDeadline });
-  const taken = understood(host, what, () => parseTaken(stdout));
-  for (const note of taken.notes) o.say(`${host.name}: ${note}`);
-  o.say(`${host.name}: ${taken.files} files packed, ${megabytes(taken.bytes)}; copying them here`);
-  const { sha256, bytes, files } = taken;
-  const record = { path: place.path, archive, sha256, bytes, files, takenAt: new Date().toISOString() };
-  const seal = async (temporary: string) => {
-    await sameEntries(host, place.path, temporary, taken);
-    const { packages, absent, notes } = taken;
-    await writeManifest(archive, {
-      host: host.name,
-      run: o.run,
-      ...record,
-      packages,
-      absent,
-      notes,
-      restore: byHand(place),
+export async function takeArchive(host: RemoteHost, o: ArchiveOrder): Promise<BackupRecord> {
+  const started = Date.now();
+  const first = backupPlace(o.kind, host.name, o);
+  o.say(`${host.name}: counting ${o.content.paths.join(", ")}`);
+  const what = `preparing ${first.path}`;
+  const { stdout } = await host.run(prepareScript(first, o.content), { what, deadline: preparing, limit: 2 ** 24 });
+  const prepared = understood(host, what, () => parsePrepared(stdout));
+  const place = backupPlace(o.kind, host.name, o, prepared.ending);
+  return orDiscard(host, place, async () => {
+    o.say(
+      `${host.name}: ${prepared.count} entries, at most ${megabytes(prepared.announced)}; packing and copying them here`,
+    );
+    const listing = listen(prepared.ending === "tar.gz");
+    const arrival = await receive(host, deliveryOf(o, place, prepared, listing.tap), async (arrived) => {
+      const counted = understood(host, `packing ${place.path}`, () => parseCounted(arrived.said));
+      for (const note of counted.notes) o.say(`${host.name}: ${note}`);
+      const listed = await listing.done;
+      sameCount(host, place, listed, counted);
+      await sealOnHost(host, { place, bytes: arrived.bytes, sha256: arrived.sha256, ...retained(o, host) }, o.say);
+      return manifest(host, o, place, prepared, counted, listed, arrived, started);
+    }).catch(async (error: unknown) => {
+      // what was not readable as a tar is told by the reader, not by the stream that then broke
+      throw await listing.failure(host, place, error);
     });
-  };
-  await receive(host, { path: place.path, bytes, sha256, into: archive, say: o.say, seal });
-  o.say(`${host.name}: ${archive} is verified`);
-  return record;
+    await prune(join(o.archive, host.name), host.name, [o.kind], o.keep, o.say);
+    const { entries, files } = await listing.done;
+    o.say(`${host.name}: ${arrival.archive} is verified: ${entries} entries, ${megabytes(arrival.bytes)}`);
+    return recordOf(place, arrival, files, new Date(started).toISOString());
+  });
 }
 
-const recorded = z.object({
-  path: z.string(),
-  sha256: z.string(),
-  bytes: z.number(),
-  files: z.number(),
-  takenAt: z.string(),
+const retained = (o: ArchiveOrder, host: RemoteHost) => ({ keep: o.keep, pattern: namePattern(o.kind, host.name) });
+
+const deliveryOf = (o: ArchiveOrder, place: BackupPlace, prepared: Prepared, tap: PassThrough) => ({
+  script: streamScript(place, prepared.ending),
+  what: `packing ${o.content.paths.join(", ")} into ${place.path}`,
+  announced: prepared.announced,
+  into: join(o.archive, place.folder.slice(place.folder.lastIndexOf("/") + 1), place.file),
+  encryption: o.encryption,
+  say: o.say,
+  tap,
 });
 
-/** The record of a run that got to its end: the same bytes under the final name on both sides. */
-async function alreadyTaken(host: RemoteHost, place: BackupPlace, archive: string): Promise<BackupRecord | undefined> {
-  const manifest = recorded.safeParse(await readManifest(archive));
-  if (!manifest.success || manifest.data.path !== place.path) return undefined;
-  const record = { ...manifest.data, archive };
-  return (await onBothSides(host, record)) ? record : undefined;
+interface Listed {
+  readonly entries: number;
+  /** Those that are no folders. */
+  readonly files: number;
+  /** One JSON text an entry: a third of the memory that the objects would take. */
+  readonly lines: readonly string[];
+  readonly serials: Readonly<Record<string, string>>;
+}
+
+/** Reads the archive while it passes. */
+function listen(compressed: boolean) {
+  const tap = new PassThrough({ highWaterMark: 1 << 20 });
+  const lines: string[] = [];
+  let files = 0;
+  const serials: Record<string, string> = {};
+  const plain = compressed ? tap.pipe(createGunzip()) : tap;
+  if (plain !== tap) tap.once("error", (error) => plain.destroy(error));
+  let broken: unknown;
+  const done: Promise<Listed> = readEntries(plain, {
+    each: (entry) => {
+      if (entry.type !== "folder") files += 1;
+      lines.push(JSON.stringify(entry));
+    },
+    capture: (path) => serialFiles.includes(path),
+    captured: (path, text) => (serials[path] = text.trim().slice(0, 200)),
+  }).then(() => ({ entries: lines.length, files, lines, serials }));
+  done.catch((error: unknown) => {
+    broken ??= error;
+    tap.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  /** The reader's own complaint, if it came first. */
+  const failure = async (host: RemoteHost, place: BackupPlace, error: unknown): Promise<unknown> => {
+    tap.destroy(new Error("the transfer broke"));
+    await done.catch(() => undefined);
+    const isReaders = error === broken || (error instanceof RemoteError && error.cause === broken);
+    if (broken === undefined || !isReaders) return error;
+    return new RemoteError({
+      host: host.name,
+      what: `reading the copy of ${place.path}`,
+      outcome: "failed",
+      seen: `it is no whole archive (${broken instanceof Error ? broken.message : "unreadable"})`,
+      remedy: "try again; if it happens again, look at that host",
+      cause: broken,
+    });
+  };
+  return { tap, done, failure };
+}
+
+/** The archive here must hold what was counted there. @throws RemoteError */
+function sameCount(host: RemoteHost, place: BackupPlace, here: Listed, there: Counted): void {
+  if (here.entries === there.entries && here.files === there.files) return;
+  throw new RemoteError({
+    host: host.name,
+    what: `verifying the copy of ${place.path}`,
+    outcome: "failed",
+    seen: `${here.entries} entries here, ${there.entries} counted on the host`,
+    remedy: "try again; if it happens again, look at that host",
+  });
+}
+
+const recordOf = (place: BackupPlace, arrival: Arrival, files: number, takenAt: string): BackupRecord => ({
+  path: place.path,
+  archive: arrival.archive,
+  sha256: arrival.sha256,
+  bytes: arrival.bytes,
+  ...(arrival.stored === undefined ? {} : { stored: arrival.stored }),
+  files,
+  takenAt,
+});
+
+function manifest(
+  host: RemoteHost,
+  o: ArchiveOrder,
+  place: BackupPlace,
+  prepared: Prepared,
+  counted: Counted,
+  listed: Listed,
+  arrival: Arrival,
+  started: number,
+): object {
+  return {
+    format: 1,
+    kind: o.kind,
+    host: host.name,
+    machineId: prepared.machineId,
+    run: o.run,
+    ...recordOf(place, arrival, counted.files, new Date(started).toISOString()),
+    seconds: (Date.now() - started) / 1000,
+    encrypted: o.encryption === undefined ? undefined : { recipient: o.encryption.recipient },
+    restore: byHand(place, arrival),
+    paths: prepared.paths,
+    absent: prepared.absent,
+    leftOut: o.leftOut ?? [],
+    notes: counted.notes,
+    packages: prepared.packages,
+    tools: [...prepared.tools, `node: ${process.version}`],
+    serials: listed.serials,
+    entries: listed.lines.map((json) => new Raw(json)),
+  };
 }
 
 /** How one restores without any of this. */
-function byHand(place: BackupPlace): string[] {
+function byHand(place: BackupPlace, arrival: Arrival): string[] {
+  const z = place.file.endsWith(".gz") ? "z" : "";
+  const open = arrival.stored === undefined ? "" : `age -d -i <identity file> ${place.file}.age >${place.file} && `;
   return [
-    `sha256sum ${place.file}   # must be the sha256 above`,
-    `tar -tzvf ${place.file}   # look first: paths are relative to /`,
-    `mkdir -m 700 /root/restore && tar -xzpf ${place.file} -C /root/restore --numeric-owner --xattrs --xattrs-include='*' --acls --selinux`,
+    `${open}sha256sum ${place.file}   # must be ${arrival.sha256}`,
+    `tar -t${z}vf ${place.file}   # look first: paths are relative to /`,
+    `mkdir -m 700 /root/restore && tar -x${z}pf ${place.file} -C /root/restore --numeric-owner --xattrs --xattrs-include='*' --acls --selinux`,
     "cp -a /root/restore/etc/<what is wanted> /etc/<where it was>   # as root, on the host it came from",
-    "restorecon -R /etc   # where SELinux is on; then restart what reads those files",
+    "restorecon -R /etc   # where SELinux is on; then restart what reads those files, and remove /root/restore",
   ];
 }

@@ -1,23 +1,21 @@
 /** etcd's v2 store, which flannel and clusters upgraded from older releases keep data in. */
-import { join } from "node:path";
+import { createGunzip } from "node:zlib";
 import { backupPlace } from "../plan/backup-names.ts";
-import { parseTaken } from "../plan/backup-script.ts";
+import { parseCounted, parseLanded } from "../plan/backup-script.ts";
 import type { EtcdctlVia } from "../plan/etcdctl-command.ts";
 import { v2BackupScript } from "../plan/snapshot-script.ts";
 import type { BackupOrder } from "./backup.ts";
-import { sameEntries, understood } from "./both-sides.ts";
-import { receive } from "./receive.ts";
+import { orDiscard, understood } from "./both-sides.ts";
+import { RemoteError } from "./errors.ts";
+import type { StoredFile } from "./local-archive.ts";
+import { bring } from "./bring.ts";
 import type { RemoteHost } from "./remote-host.ts";
+import { readEntries } from "./tar-entries.ts";
 
 /** A file on both sides. */
-export interface StoredCopy {
+export interface StoredCopy extends StoredFile {
   /** On the host. */
   path: string;
-  /** On this machine. */
-  archive: string;
-  /** Hexadecimal. */
-  sha256: string;
-  bytes: number;
 }
 
 export interface V2Order extends BackupOrder {
@@ -33,13 +31,24 @@ export interface V2Order extends BackupOrder {
  */
 export async function takeV2(host: RemoteHost, o: V2Order, deadline: number): Promise<StoredCopy> {
   const place = backupPlace("etcd-v2", host.name, o);
-  const archive = join(o.archive, host.name, place.file);
   o.say(`${host.name}: backing up etcd's v2 store`);
   const what = `backing up etcd's v2 store as ${place.path}`;
-  const { stdout } = await host.run(v2BackupScript(place, o), { what, deadline });
-  const taken = understood(host, what, () => parseTaken(stdout));
-  const { bytes, sha256 } = taken;
-  const seal = (temporary: string) => sameEntries(host, place.path, temporary, taken);
-  await receive(host, { path: place.path, bytes, sha256, into: archive, say: o.say, seal });
-  return { path: place.path, archive, sha256, bytes };
+  return orDiscard(host, place, async () => {
+    const { stdout } = await host.run(v2BackupScript(place, o), { what, deadline });
+    const landed = understood(host, what, () => parseLanded(stdout));
+    const counted = understood(host, what, () => parseCounted(stdout));
+    return bring(host, o, "etcd-v2", place, landed, async (arrival) => {
+      let entries = 0;
+      await readEntries((await arrival.open()).pipe(createGunzip()), { each: () => (entries += 1) });
+      if (entries !== counted.entries)
+        throw new RemoteError({
+          host: host.name,
+          what: `verifying the copy of ${place.path}`,
+          outcome: "failed",
+          seen: `${entries} entries here, ${counted.entries} counted on the host`,
+          remedy: "try again; if it happens again, look at that host",
+        });
+      return { entries };
+    });
+  });
 }

@@ -1,32 +1,44 @@
 /** Archives on this machine: hashed, counted, with the manifest beside them. Everything is 0600 in 0700. */
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, lstat, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readFile, rename, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { createInterface } from "node:readline";
-import { pipeline } from "node:stream/promises";
 
 /** Bytes up to which an archive is hashed to see whether it was altered; of a bigger one only the size is compared. */
 const hashedUpTo = 256 * 1024 * 1024;
+
+/** A file here; size and hash are those of the plain bytes, `stored` those of the file itself where it is encrypted. */
+export interface StoredFile {
+  /** On this machine. */
+  archive: string;
+  /** Hexadecimal. */
+  sha256: string;
+  bytes: number;
+  stored?: { sha256: string; bytes: number };
+}
 
 /**
  * Whether an archive is still what was recorded (sha256 up to 256 MiB, above that the size).
  * @throws what the file system says when it cannot be read for another reason than its absence
  */
-export async function archiveState(record: {
-  archive: string;
-  sha256: string;
-  bytes: number;
-}): Promise<"there" | "gone" | "altered"> {
+export async function archiveState(record: StoredFile): Promise<"there" | "gone" | "altered"> {
+  const { sha256, bytes } = record.stored ?? record;
   const seen = await lstat(record.archive).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR"].includes(String(error.code)))
       return undefined;
     throw error;
   });
   if (seen === undefined) return "gone";
-  if (!seen.isFile() || seen.size !== record.bytes) return "altered";
-  return record.bytes > hashedUpTo || (await hashFile(record.archive)) === record.sha256 ? "there" : "altered";
+  if (!seen.isFile() || seen.size !== bytes) return "altered";
+  return bytes > hashedUpTo || (await hashFile(record.archive)) === sha256 ? "there" : "altered";
+}
+
+/** What of the recorded files is gone or altered, one line each. */
+export async function lostOf(records: readonly StoredFile[], remedy: string): Promise<string[]> {
+  const states = await Promise.all(records.map(async (record) => ({ record, state: await archiveState(record) })));
+  return states
+    .filter(({ state }) => state !== "there")
+    .map(({ record, state }) => `${record.archive} is ${state}: \`up\` takes ${remedy}`);
 }
 
 /** sha256, hexadecimal, of a file or of its first `length` bytes. */
@@ -42,31 +54,14 @@ export async function privateFolder(path: string): Promise<void> {
   await chmod(path, 0o700);
 }
 
-/**
- * What this machine's tar finds in a gzipped archive, read to its end: all entries, and those that are no folders.
- * @throws Error when it cannot be read whole, takes longer than ten minutes, or there is no tar
- */
-export async function countEntries(archive: string): Promise<{ entries: number; files: number }> {
-  // By standard input: tar would take a colon in the name for that of another host.
-  const tar = spawn("tar", ["-tzf", "-"], { env: { ...process.env, LC_ALL: "C" }, timeout: 600_000 });
-  const said: string[] = [];
-  tar.stderr.on("data", (chunk: Buffer) => said.push(chunk.toString("utf8").slice(0, 500)));
-  const ended = new Promise<number | null>((resolve, reject) => tar.once("error", reject).once("close", resolve));
-  // A tar that gives up early breaks the pipe; its exit code says more than that.
-  const fed = pipeline(createReadStream(archive), tar.stdin).catch(() => undefined);
-  const [counted, code] = await Promise.all([count(createInterface(tar.stdout)), ended, fed]);
-  if (code !== 0)
-    throw new Error(`tar -tzf cannot read ${archive} (exit ${String(code)}): ${said.join("").slice(-500)}`);
-  return counted;
-}
-
-async function count(lines: AsyncIterable<string>): Promise<{ entries: number; files: number }> {
-  const counted = { entries: 0, files: 0 };
-  for await (const line of lines) {
-    counted.entries += 1;
-    if (!line.endsWith("/")) counted.files += 1;
+/** Bytes free for a folder that may not be there yet; undefined when the file system does not tell. */
+export async function freeFor(folder: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    return dirname(folder) === folder ? undefined : freeFor(dirname(folder));
   }
-  return counted;
 }
 
 /** The manifest's place: beside its archive. */
@@ -74,19 +69,51 @@ export function manifestOf(archive: string): string {
   return `${archive}.json`;
 }
 
-/** Writes it whole or not at all. */
-export async function writeManifest(archive: string, content: object): Promise<void> {
+/**
+ * Writes it whole or not at all.
+ * @param before what must happen before the manifest gets its name: it says that its archive is complete
+ */
+export async function writeManifest(archive: string, content: object, before: () => Promise<void>): Promise<void> {
   const path = manifestOf(archive);
   const part = `${path}.part`;
   await rm(part, { force: true });
   const file = await open(part, "wx", 0o600);
   try {
-    await file.writeFile(`${JSON.stringify(content, undefined, 2)}\n`);
+    await file.writeFile(inLines(content));
     await file.sync();
   } finally {
     await file.close();
   }
+  await before();
   await rename(part, path);
+}
+
+/** A value that is JSON text already. */
+export class Raw {
+  readonly json: string;
+  constructor(json: string) {
+    this.json = json;
+  }
+}
+const jsonOf = (value: unknown): string => (value instanceof Raw ? value.json : JSON.stringify(value));
+
+/** JSON for people, in pieces: one line a key, and one line an element where there are many. */
+function* inLines(content: object): Iterable<string> {
+  const shown = Object.entries(content).filter(([, value]) => value !== undefined);
+  for (const [at, [key, value]] of shown.entries()) {
+    yield `${at === 0 ? "{" : ","}\n  ${JSON.stringify(key)}: `;
+    if (!Array.isArray(value) || value.length === 0) yield jsonOf(value);
+    else {
+      // a thousand at a time: a write for each of 20 000 entries would take longer than the copy
+      for (let n = 0; n < value.length; n += 1000)
+        yield `${n === 0 ? "[" : ","}\n    ${value
+          .slice(n, n + 1000)
+          .map(jsonOf)
+          .join(",\n    ")}`;
+      yield "\n  ]";
+    }
+  }
+  yield "\n}\n";
 }
 
 /** What it says; undefined when there is none, or no JSON. */

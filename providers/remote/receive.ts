@@ -1,108 +1,194 @@
-/** A file of a host becomes a file of this machine: streamed, hashed on the way, and named only when it is proved. */
+/** What a host's command prints becomes a file of this machine: streamed, hashed on the way, encrypted if so configured, and named only when it is proved. */
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { rename, rm, statfs } from "node:fs/promises";
-import { basename, dirname } from "node:path";
-import { Transform } from "node:stream";
+import { readdir, rename, rm, statfs } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { sh } from "../plan/quote.ts";
+import { escapeControls } from "../plan/quote.ts";
 import { Refusal } from "../plan/refusal.ts";
+import { encrypted, type Encryption } from "./encrypt.ts";
 import { RemoteError } from "./errors.ts";
-import { privateFolder, syncFolderOf } from "./local-archive.ts";
+import { manifestOf, privateFolder, syncFolderOf, writeManifest } from "./local-archive.ts";
+import { openArchive } from "./open-archive.ts";
 import type { RemoteHost } from "./remote-host.ts";
 
 export interface Delivery {
-  /** On the host. */
-  readonly path: string;
-  /** As the host announced it. */
-  readonly bytes: number;
-  /** Hexadecimal, as the host announced it. */
-  readonly sha256: string;
-  /** Final name on this machine; its folder is made 0700. What had the name is replaced. */
+  /** Its standard output is the file. */
+  readonly script: string;
+  /** As a participle for messages: `copying /backup/…`. */
+  readonly what: string;
+  /** Bytes that the host announced. */
+  readonly announced: number;
+  /** Final name on this machine, without `.age`; its folder is made 0700. What had the name is replaced. */
   readonly into: string;
+  readonly encryption?: Encryption | undefined;
   readonly say: (text: string) => void;
-  /** Proves the file under its temporary name, and writes what belongs beside it; throwing discards the file. */
-  readonly seal: (temporary: string) => Promise<void>;
+  /** Gets every plain byte too, and is ended with the last. */
+  readonly tap?: Writable;
 }
 
-/** Of the announced size; a host is not trusted, and may not fill this machine's disk. */
-const tolerated = 1.2;
+/** A file that arrived and has no final name yet. */
+export interface Arrival {
+  /** Of the plain bytes: what the host has. */
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  /** Final name on this machine. */
+  readonly archive: string;
+  /** Of the file here, where it is encrypted. */
+  readonly stored?: { readonly bytes: number; readonly sha256: string };
+  /** The plain bytes of the file as it lies here. */
+  readonly open: () => Promise<Readable>;
+  /** What the command said on standard error, its last 64 KiB. */
+  readonly said: string;
+}
+
+/** Of the announced size; a host is not trusted, and may not fill this machine's disk. A little more for the smallest. */
+const tolerated = (announced: number): number => announced * 1.2 + 65_536;
+/** Bytes that stay free on this machine whatever is announced. */
+const reserve = 64 * 2 ** 20;
+/** Bytes between two questions how much is free. */
+const stride = 32 * 2 ** 20;
 
 /**
- * Brings a file here, 0600. Until its size and hash are those announced and `seal` is content, nothing has its final name.
- * @throws RemoteError when the transfer broke, the bytes are not those announced, or this machine could not write them; Refusal
- *   when this machine lacks twice the room; what `seal` throws
+ * Brings it here, 0600. Until the command has ended well and `seal` is content, nothing has its final name.
+ * @param seal proves what arrived, and gives the manifest that is to lie beside it; throwing discards the file
+ * @throws RemoteError when the transfer broke, was cut off, or this machine could not write; Refusal when this machine lacks twice the
+ *   room; what `seal` throws
  */
-export async function receive(host: RemoteHost, d: Delivery): Promise<void> {
-  const part = `${d.into}.part`;
-  await privateFolder(dirname(d.into));
-  await rm(part, { force: true });
-  await roomHere(dirname(d.into), d);
+export async function receive(
+  host: RemoteHost,
+  d: Delivery,
+  seal: (arrival: Arrival) => Promise<object>,
+): Promise<Arrival> {
+  const archive = `${d.into}${d.encryption === undefined ? "" : ".age"}`;
+  const part = `${archive}.part`;
+  await privateFolder(dirname(archive));
+  await sweep(dirname(archive));
+  await roomHere(dirname(archive), d);
   try {
-    await copy(host, d, part);
-    await d.seal(part);
-    await rename(part, d.into);
-    await syncFolderOf(d.into);
+    const arrival = await copy(host, d, archive, part);
+    const manifest = await seal(arrival);
+    await writeManifest(archive, manifest, () => rename(part, archive));
+    await syncFolderOf(archive);
+    return arrival;
   } finally {
     await rm(part, { force: true });
+    await rm(`${manifestOf(archive)}.part`, { force: true });
   }
+}
+
+/** What a killed run left, by our own naming: the cluster's lock says that nobody is at work on it. */
+async function sweep(folder: string): Promise<void> {
+  const left = (await readdir(folder)).filter((name) =>
+    /-\d{8}-[a-z0-9-]+\.(?:tar|tar\.gz|db)(?:\.age)?(?:\.json)?\.part$/.test(name),
+  );
+  await Promise.all(left.map((name) => rm(join(folder, name), { force: true })));
 }
 
 async function roomHere(folder: string, d: Delivery): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < 2 * d.bytes)
+  const free = await freeBytes(folder);
+  if (free < 2 * d.announced + reserve)
     throw new Refusal(
-      `refusing to copy ${basename(d.into)} to ${folder}: ${megabytes(bavail * bsize)} free, twice its ${megabytes(d.bytes)} wanted; free some, or name another backup.archive`,
+      `refusing to copy ${basename(d.into)} to ${folder}: ${megabytes(free)} free, twice its ${megabytes(d.announced)} and a reserve of ${megabytes(reserve)} wanted; free some, or name another backup.archive`,
     );
 }
 
-async function copy(host: RemoteHost, d: Delivery, part: string): Promise<void> {
-  const what = `copying ${d.path} to ${dirname(d.into)}`;
+const freeBytes = async (folder: string): Promise<number> => {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+};
+
+async function copy(host: RemoteHost, d: Delivery, archive: string, part: string): Promise<Arrival> {
   const fail = (seen: string, remedy: string, cause?: unknown) =>
-    new RemoteError({ host: host.name, what, outcome: "failed", seen, remedy, cause });
-  const hash = createHash("sha256");
-  const progress = everyFewSeconds(d, host.name);
-  let size = 0;
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, next) {
-      size += chunk.length;
-      hash.update(chunk);
-      progress(size);
-      const tooMuch = size > d.bytes * tolerated;
-      next(
-        tooMuch ? fail(`more than 1.2 times the announced ${d.bytes} bytes came`, "look at that host") : null,
-        chunk,
-      );
-    },
-  });
+    new RemoteError({ host: host.name, what: d.what, outcome: "failed", seen, remedy, cause });
   // At least 1 MB/s, and never less than ten minutes.
-  const o = { what, deadline: Math.max(600, Math.ceil(d.bytes / 1e6)), idle: 60 };
-  const { stdout, done } = await host.stream(sh`cat -- ${d.path}`, o);
-  const written = pipeline(stdout, meter, createWriteStream(part, { flags: "wx", mode: 0o600, flush: true }));
-  // The writer's reason first: when it gives up, the host's end of it is only that nobody reads on.
-  const [writing, ending] = await Promise.allSettled([written, done]);
-  if (writing.status === "rejected") {
-    if (writing.reason instanceof RemoteError) throw writing.reason;
-    const said = writing.reason instanceof Error ? writing.reason.message : String(writing.reason);
-    throw fail(said, "see that this machine can write there, and has room", writing.reason);
+  const o = { what: d.what, deadline: Math.max(600, Math.ceil(d.announced / 1e6)), idle: 120 };
+  const { stdout, done } = await host.stream(d.script, o);
+  const plain = meter();
+  const kept = meter();
+  const progress = everyFewSeconds(d, host.name);
+  let asked = 0;
+  async function* watched(source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    for await (const chunk of source) {
+      plain.take(chunk);
+      progress(plain.bytes());
+      if (plain.bytes() > tolerated(d.announced))
+        throw fail(`more than 1.2 times the announced ${d.announced} bytes came`, "look at that host");
+      if (plain.bytes() - asked > stride) {
+        asked = plain.bytes();
+        if ((await freeBytes(dirname(part))) < reserve)
+          throw fail(
+            `this machine's disk is filling up: less than ${megabytes(reserve)} are left below ${dirname(part)}`,
+            "free some, or name another backup.archive",
+          );
+      }
+      if (d.tap !== undefined) await feed(d.tap, chunk);
+      yield chunk;
+    }
+    d.tap?.end();
   }
-  if (ending.status === "rejected") throw ending.reason;
-  const { code, stderr } = ending.value;
-  if (code !== 0)
+  const file = createWriteStream(part, { flags: "wx", mode: 0o600, flush: true, highWaterMark: 1 << 20 });
+  const { encryption } = d;
+  const source = watched(stdout as AsyncIterable<Buffer>);
+  const writing = pipeline(encryption === undefined ? source : kept.through(encrypted(source, encryption)), file);
+  // The writer's reason first: when it gives up, the host's end of it is only that nobody reads on.
+  const [written, ending] = await Promise.allSettled([writing, done]);
+  if (written.status === "rejected" || ending.status === "rejected" || ending.value.code !== 0)
+    d.tap?.destroy(new Error("the transfer broke"));
+  // what the host says of its own failure is more than that the link ended
+  if (ending.status === "fulfilled" && ending.value.code !== 0 && isHostsEnd(written))
     throw new RemoteError({
       host: host.name,
-      what,
+      what: d.what,
       outcome: "failed",
-      seen: `exit ${code}`,
-      exit: code,
-      output: stderr,
+      seen: `exit ${ending.value.code}`,
+      exit: ending.value.code,
+      output: ending.value.stderr,
     });
-  const sha256 = hash.digest("hex");
-  if (size !== d.bytes || sha256 !== d.sha256)
-    throw fail(
-      `${size} bytes of sha256 ${sha256} came, announced were ${d.bytes} of ${d.sha256}`,
-      "try again; if it happens again, look at that host's disk",
-    );
+  if (written.status === "rejected") {
+    const reason: unknown = written.reason;
+    if (reason instanceof RemoteError || reason instanceof Refusal) throw reason;
+    if (ending.status === "rejected" && isHostsEnd(written)) throw ending.reason;
+    const said = reason instanceof Error ? escapeControls(reason.message) : String(reason);
+    throw fail(said, "see that this machine can write there, and has room", reason);
+  }
+  if (ending.status === "rejected") throw ending.reason;
+  const stored = encryption === undefined ? {} : { stored: { bytes: kept.bytes(), sha256: kept.sha256() } };
+  const open = () => openArchive(part, { identity: encryption?.ownIdentity, encrypted: encryption !== undefined });
+  return { bytes: plain.bytes(), sha256: plain.sha256(), archive, ...stored, open, said: ending.value.stderr };
+}
+
+/** The writer had nothing to complain of, or only that its source ended. */
+const isHostsEnd = (written: PromiseSettledResult<void>): boolean =>
+  written.status === "fulfilled" ||
+  written.reason instanceof RemoteError ||
+  (written.reason as { code?: unknown }).code === "ERR_STREAM_PREMATURE_CLOSE";
+
+/** Resolves when the stream has taken it; the back-pressure of whoever reads the tap. */
+function feed(tap: Writable, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (tap.destroyed) reject(tap.errored ?? new Error("nobody reads the archive any more"));
+    else tap.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** Counts and hashes. */
+function meter() {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  const take = (chunk: Uint8Array) => {
+    bytes += chunk.length;
+    hash.update(chunk);
+  };
+  async function* through(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const chunk of source) {
+      take(chunk);
+      yield chunk;
+    }
+  }
+  return { take, through, bytes: () => bytes, sha256: () => hash.digest("hex") };
 }
 
 /** Says how far it is, every five seconds at most. */
@@ -111,8 +197,8 @@ function everyFewSeconds(d: Delivery, hostName: string): (size: number) => void 
   return (size) => {
     if (performance.now() - last < 5000) return;
     last = performance.now();
-    const percent = Math.floor((100 * size) / Math.max(1, d.bytes));
-    d.say(`${hostName}: ${basename(d.into)}: ${megabytes(size)} of ${megabytes(d.bytes)} copied (${percent} %)`);
+    const percent = Math.min(100, Math.floor((100 * size) / Math.max(1, d.announced)));
+    d.say(`${hostName}: ${basename(d.into)}: ${megabytes(size)} of ${megabytes(d.announced)} copied (${percent} %)`);
   };
 }
 

@@ -21,7 +21,9 @@ import {
 import { balancerProbe, clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
 import type { Settings } from "../plan/settings.ts";
-import type { Change, World } from "../plan/steps.ts";
+import type { Change, LocalFacts, World } from "../plan/steps.ts";
+import { freeFor } from "./local-archive.ts";
+import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { engineAnswers, requireEngine } from "./engine.ts";
 import { lockAll } from "./lock.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
@@ -41,6 +43,7 @@ export class Session {
   leaving: Hosts = {};
   readonly #seen = new Map<string, { at: number; world: Promise<World> }>();
   #held: Promise<Held[]> | undefined;
+  #encryption: Promise<Encryption | undefined> | undefined;
   #lost: Error | undefined;
   #steps = 0;
 
@@ -78,14 +81,15 @@ export class Session {
 
   async #observe(change: Change, retired: ReadonlySet<string>): Promise<World> {
     const now = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => !retired.has(name)));
-    const [masters, balancers, nodes, inventory, cluster] = await Promise.all([
+    const [masters, balancers, nodes, inventory, cluster, local] = await Promise.all([
       this.#masters({ ...change.survivors, ...now }),
       this.#balancers(),
       this.#nodes(),
       this.#inventory(),
       this.#cluster(change),
+      this.#local(),
     ]);
-    const world: World = { masters, balancers, nodes, inventory, cluster };
+    const world: World = { masters, balancers, nodes, inventory, cluster, local };
     const left = Object.fromEntries(
       Object.entries(change.leaving).filter(
         ([name, address]) => retired.has(name) && isLeft(world, { ...change, leaving: { [name]: address } }),
@@ -151,6 +155,14 @@ export class Session {
     );
   }
 
+  async #local(): Promise<LocalFacts> {
+    const keyFlaw = await this.encryption().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    return { keyFlaw, freeForArchive: await freeFor(resolve(expandHome(this.settings.backup.archive))) };
+  }
+
   async #inventory(): Promise<FileFacts | Unreachable> {
     const { path, host, address } = this.settings.inventory;
     if (host === undefined) return localFile(path);
@@ -168,6 +180,12 @@ export class Session {
       if (isReachable(last) && last.unknown.length === 0) return last;
     }
     return last;
+  }
+
+  /** To whom the off-host copies are encrypted; undefined when they are not. @throws Refusal for a key file that is none */
+  encryption(): Promise<Encryption | undefined> {
+    const { encrypt } = this.settings.backup;
+    return (this.#encryption ??= encrypt === undefined ? Promise.resolve(undefined) : encryptionTo(encrypt));
   }
 
   /** Must come before every change on a host: pulumi is alive, and nobody else works on this cluster. */

@@ -3,20 +3,20 @@
  * never by an exit status. On the host nothing changes but the backup folder.
  */
 import { join } from "node:path";
-import { z } from "zod";
-import { backupPlace, type BackupPlace } from "../plan/backup-names.ts";
+import { backupPlace } from "../plan/backup-names.ts";
 import { parseLanded, printed } from "../plan/backup-script.ts";
 import { etcdctl, type EtcdctlVia } from "../plan/etcdctl-command.ts";
 import { parseEndpointStatus, parseSnapshotStatus, type EndpointStatus } from "../plan/etcdctl.ts";
 import { Refusal } from "../plan/refusal.ts";
 import { snapshotScript } from "../plan/snapshot-script.ts";
 import type { BackupOrder } from "./backup.ts";
-import { onBothSides, understood } from "./both-sides.ts";
+import { orDiscard, understood } from "./both-sides.ts";
+import { bring } from "./bring.ts";
 import { RemoteError } from "./errors.ts";
 import { takeV2, type StoredCopy } from "./etcd-v2.ts";
-import { readManifest, writeManifest } from "./local-archive.ts";
-import { megabytes, receive } from "./receive.ts";
+import { megabytes } from "./receive.ts";
 import type { RemoteHost } from "./remote-host.ts";
+import { prune } from "./retention.ts";
 import { proveSnapshot } from "./snapshot-trailer.ts";
 
 export type { StoredCopy } from "./etcd-v2.ts";
@@ -52,10 +52,9 @@ export interface SnapshotOrder extends BackupOrder {
 const savingDeadline = 1800;
 
 /**
- * Takes the snapshot, proves it, and brings it here. A snapshot this run took already is returned, unless the cluster has moved on
- * from it by more than `maximumLag`.
- * @throws RemoteError when a step fails or the snapshot is not what it should be (nothing then has a final name here, nothing stays in
- *   /var/lib/etcd); Refusal for an order that cannot be
+ * Takes the snapshot, proves it, and brings it here.
+ * @throws RemoteError when a step fails or the snapshot is not what it should be (nothing then has a final name, here or there, and nothing
+ *   stays in /var/lib/etcd); Refusal for an order that cannot be
  */
 export async function takeSnapshot(host: RemoteHost, o: SnapshotOrder): Promise<SnapshotRecord> {
   if (!/^https?:\/\/[^\s,/]+$/.test(o.endpoint))
@@ -65,36 +64,26 @@ export async function takeSnapshot(host: RemoteHost, o: SnapshotOrder): Promise<
   if (!/^\d+$/.test(o.liveRevision))
     throw new Refusal(`refusing to take a snapshot: "${o.liveRevision}" is no revision to compare it with`);
   const place = backupPlace("etcd-snapshot", host.name, o);
-  const archive = join(o.archive, host.name, place.file);
-  const known = await alreadyTaken(host, o, place, archive);
-  if (known) {
-    o.say(`${host.name}: ${place.file} is already there, on the host and here`);
-    return known;
-  }
   const member = await statusOf(host, o);
   const v2 = o.v2 ? await takeV2(host, o, savingDeadline) : null;
-  o.say(`${host.name}: saving etcd's snapshot from ${o.endpoint} (${o.via})`);
-  const what = `saving etcd's snapshot as ${place.path}`;
-  const { stdout } = await host.run(snapshotScript(place, o), { what, deadline: savingDeadline });
-  const taken = understood(host, what, () => parseSaved(stdout));
-  mustNotLag(host, o, taken.revision, await statusOf(host, o));
-  const record: SnapshotRecord = {
-    path: place.path,
-    archive,
-    ...taken,
-    member: host.name,
-    takenAt: new Date().toISOString(),
-    v2,
-  };
-  const seal = async (temporary: string) => {
-    await proveSnapshot(host, place.path, temporary);
-    const { memberId, version } = member;
-    const more = { host: host.name, run: o.run, endpoint: o.endpoint, via: o.via, memberId, version };
-    await writeManifest(archive, { ...more, ...record, restore: byHand(record) });
-  };
-  o.say(`${host.name}: revision ${taken.revision} saved, ${megabytes(taken.bytes)}; copying it here`);
-  await receive(host, { ...taken, path: place.path, into: archive, say: o.say, seal });
-  o.say(`${host.name}: ${archive} is verified`);
+  const takenAt = new Date().toISOString();
+  const record = await orDiscard(host, place, async (): Promise<SnapshotRecord> => {
+    o.say(`${host.name}: saving etcd's snapshot from ${o.endpoint} (${o.via})`);
+    const what = `saving etcd's snapshot as ${place.path}`;
+    const { stdout } = await host.run(snapshotScript(place, o), { what, deadline: savingDeadline });
+    const taken = understood(host, what, () => parseSaved(stdout));
+    mustNotLag(host, o, taken.revision, await statusOf(host, o));
+    const { revision, keys } = taken;
+    o.say(`${host.name}: revision ${revision} saved, ${megabytes(taken.bytes)}; copying it here`);
+    const copy = await bring(host, o, "etcd-snapshot", place, taken, async (arrival) => {
+      await proveSnapshot(host, place.path, arrival);
+      const { memberId, version } = member;
+      return { endpoint: o.endpoint, via: o.via, memberId, version, revision, keys, v2, restore: byHand(taken.sha256) };
+    });
+    return { ...copy, revision, keys, member: host.name, takenAt, v2 };
+  });
+  await prune(join(o.archive, host.name), host.name, ["etcd-snapshot", "etcd-v2"], o.keep, o.say);
+  o.say(`${host.name}: ${record.archive} is verified`);
   return record;
 }
 
@@ -133,33 +122,10 @@ function lagOf(o: SnapshotOrder): bigint {
   return BigInt(o.maximumLag ?? 10_000);
 }
 
-const copy = z.object({ path: z.string(), archive: z.string(), sha256: z.string(), bytes: z.number() });
-const recorded = copy.extend({
-  revision: z.string().regex(/^\d+$/),
-  keys: z.number(),
-  member: z.string(),
-  takenAt: z.string(),
-  v2: copy.nullable(),
-});
-
-async function alreadyTaken(
-  host: RemoteHost,
-  o: SnapshotOrder,
-  place: BackupPlace,
-  archive: string,
-): Promise<SnapshotRecord | undefined> {
-  const manifest = recorded.safeParse(await readManifest(archive));
-  if (!manifest.success || manifest.data.path !== place.path || manifest.data.archive !== archive) return undefined;
-  const record = manifest.data;
-  if ((o.v2 && record.v2 === null) || BigInt(o.liveRevision) - BigInt(record.revision) > lagOf(o)) return undefined;
-  const whole = (await onBothSides(host, record)) && (record.v2 === null || (await onBothSides(host, record.v2)));
-  return whole ? record : undefined;
-}
-
 /** How one restores without any of this: as one new member, to which the others are added. */
-function byHand(record: SnapshotRecord): string[] {
+function byHand(sha256: string): string[] {
   return [
-    `sha256sum <file>   # must be ${record.sha256}; stop etcd on every member first (move its static pod's manifest away)`,
+    `sha256sum <file>   # must be ${sha256}; stop etcd on every member first (move its static pod's manifest away)`,
     "mv /var/lib/etcd /var/lib/etcd.old   # on the one host that begins anew; keep it",
     "ETCDCTL_API=3 etcdctl snapshot restore <file> --data-dir /var/lib/etcd --name <member> --initial-cluster <member>=https://<ip>:2380 --initial-advertise-peer-urls https://<ip>:2380",
     "set ETCD_INITIAL_CLUSTER in /etc/etcd/etcd.conf to that one member, then bring its static pod back",

@@ -988,7 +988,8 @@ describe("what could not be asked is not done", () => {
       },
     ));
 
-  const nothing: World = { masters: {}, balancers: {}, nodes: {}, inventory: refused, cluster: refused };
+  const local = { freeForArchive: undefined, keyFlaw: undefined };
+  const nothing: World = { masters: {}, balancers: {}, nodes: {}, inventory: refused, cluster: refused, local };
   for (const [name, plan] of chain)
     it(`nobody leaves, nobody need be asked: ${name}`, () =>
       assert.deepEqual(plan(nothing, removal(4, []).change), []));

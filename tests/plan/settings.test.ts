@@ -172,9 +172,9 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
       /^loadBalancers\.lb-0\.example\.com: kind: command is not built yet/,
     ],
     [
-      "an encrypted archive, for now",
-      withKey("backup", { encrypt: "./backup.pub" }),
-      /^backup\.encrypt: encryption of the archive is not built yet/,
+      "no name of a public key file",
+      withKey("backup", { encrypt: true }),
+      /^backup\.encrypt: .*expected string.*got true$/,
     ],
     [
       "an inventory elsewhere without its address",

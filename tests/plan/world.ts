@@ -316,6 +316,7 @@ export function healthy(count: number, leaving: readonly string[] = [], leader =
     ),
     inventory: fileOf("/srv/stack/hosts", inventoryText(count)),
     cluster: clusterFacts(probed(clusterParts(count, leaving))),
+    local: { freeForArchive: 10 * 2 ** 30, keyFlaw: undefined },
   };
 }
 

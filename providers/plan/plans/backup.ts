@@ -1,7 +1,10 @@
 /** MasterBackup, EtcdSnapshot and CertificateAuthority: before anything changes. */
+import { masterContent } from "../backup-script.ts";
+import { isReachable } from "../facts.ts";
+import { beyond, mountsOf } from "../pod-mounts.ts";
 import { clientUrl } from "../probe.ts";
 import { Unasked } from "../refusal.ts";
-import type { Step } from "../steps.ts";
+import type { Change, Step, World } from "../steps.ts";
 import { type Planner, survivor, leaver } from "./asked.ts";
 
 /** A fresh, verified set of every master that can be reached; the leaving ones first of all. */
@@ -9,12 +12,27 @@ export const planBackups: Planner = (world, change) =>
   [
     ...Object.keys(change.leaving).filter((name) => leaver(world, change, name) !== undefined),
     ...Object.keys(change.survivors),
-  ].map((host) => ({
+  ].map((host) => masterBackup(host, world, change));
+
+function masterBackup(host: string, world: World, change: Change): Step {
+  const facts = world.masters[host];
+  const { saved, leftOut } = mountsOf(isReachable(facts) ? facts.manifests : []);
+  const mounted = beyond(masterContent.paths, saved);
+  const { directory, archive, keep, encrypt } = change.settings.backup;
+  const encrypted = encrypt === undefined ? "" : `, encrypted to the key in ${encrypt}`;
+  return {
     do: "backup",
     what: "master",
     host,
-    title: `back up /etc/origin, /etc/sysconfig, /etc/etcd and what belongs to them below ${change.settings.backup.directory}, and copy it to ${change.settings.backup.archive}`,
-  }));
+    mounted,
+    leftOut,
+    title: `back up the master's files to ${directory}/${host}/ and, at the same time, to ${archive}/${host}/ here${encrypted}; verify both, keep the newest ${keep} of each`,
+    commands: [
+      `tar -cf - -C / ${[...masterContent.paths, ...mounted].map((path) => path.slice(1)).join(" ")}   # those that are there`,
+      ...leftOut.map((path) => `# not saved though a static pod mounts it: ${path}`),
+    ],
+  };
+}
 
 /** The data from one healthy survivor, the one with the highest revision, and /etc/etcd of each member. */
 export const planSnapshot: Planner = (world, change) => {

@@ -90,19 +90,37 @@ export const nodes: Check = (world) => ({
   ),
 });
 
-export const room: Check = (world, change) => ({
-  refusals: names({ ...change.survivors, ...change.leaving }).flatMap((name) => {
+const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+
+/** Twice the need, on every master and here, where the copies of all of them go. */
+export const room: Check = (world, change) => {
+  const { archive, directory } = change.settings.backup;
+  const needs = names({ ...change.survivors, ...change.leaving }).flatMap((name) => {
     const facts = world.masters[name];
-    if (!isReachable(facts) || facts.freeForBackup === undefined) return [];
-    const need = 2 * facts.backupNeed + 2 * (facts.etcd?.status?.dbSize ?? 0);
-    const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-    return facts.freeForBackup < need
-      ? [
-          `${name}: ${mib(facts.freeForBackup)} are free for backups below ${change.settings.backup.directory} and ${mib(need)} are needed: make room first`,
-        ]
-      : [];
-  }),
-});
+    if (!isReachable(facts)) return [];
+    const data = facts.etcd?.status?.dbSize ?? 0;
+    return [{ name, free: facts.freeForBackup, need: 2 * facts.backupNeed + 2 * data, files: facts.backupNeed, data }];
+  });
+  const here = 2 * (needs.reduce((sum, one) => sum + one.files, 0) + Math.max(0, ...needs.map((one) => one.data)));
+  const { freeForArchive, keyFlaw } = world.local;
+  return {
+    refusals: [
+      ...needs.flatMap(({ name, free, need }) =>
+        free !== undefined && free < need
+          ? [
+              `${name}: ${mib(free)} are free for backups below ${directory} and ${mib(need)} are needed: make room first`,
+            ]
+          : [],
+      ),
+      ...(freeForArchive !== undefined && freeForArchive < here
+        ? [
+            `this machine: ${mib(freeForArchive)} are free for backups below ${archive} and ${mib(here)} are needed: make room first, or name another backup.archive`,
+          ]
+        : []),
+      ...(keyFlaw === undefined ? [] : [keyFlaw]),
+    ],
+  };
+};
 
 /** Every edit is tried now, on what the hosts hold: what cannot be edited is refused before anything is touched. */
 export const editable: Check = (world, change) => {

@@ -1,0 +1,245 @@
+/**
+ * The holder of both certificate authorities is retired, 4→3: alive, with the hand-over from host to host; and dead, with the authorities taken from an encrypted
+ * archive. Each time a member is signed for by the new holder, and the alive one's etcd joins again with that certificate.
+ */
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
+import { container, podman } from "../../lab/hosts.ts";
+import { reset } from "../../lab/lab.ts";
+import { files } from "../../lab/stack.ts";
+import { type Ran, TestStack, etcdctl, eventually, on, transcript } from "./stack.ts";
+
+const survivors = ["master-1", "master-2", "master-3"];
+const [oldFirst, newFirst] = ["master-0", "master-1"];
+const succeeded = (ran: Ran) => assert.equal(ran.code, 0, ran.output.slice(-6000));
+const places = "/etc/origin/master/ca.serial.txt /etc/etcd/ca /etc/etcd/generated_certs";
+/** Names, owners, modes and hashes of the authorities' files on a host. */
+const authorities = async (host: string): Promise<string> =>
+  (
+    await on(
+      host,
+      `find ${places} -printf '%p %m %U:%G\\n' | sort; find ${places} -type f -exec sha256sum {} + | sort -k2`,
+    )
+  ).output;
+
+/** A request for a member's certificate is signed on the new holder as openshift-ansible does it, and verified against the cluster's CA. */
+async function sign(name: string, address: string): Promise<void> {
+  const signed = await on(
+    newFirst,
+    `set -e; cd /etc/etcd/generated_certs; mkdir -p new; cd new
+    for kind in server peer; do
+      openssl req -new -newkey rsa:2048 -nodes -keyout $kind.key -out $kind.csr -subj /CN=${name} 2>/dev/null
+      printf 'basicConstraints=CA:FALSE\\nkeyUsage=digitalSignature,keyEncipherment\\nextendedKeyUsage=serverAuth,clientAuth\\nsubjectAltName=IP:${address},DNS:${name}\\n' >$kind.ext
+      openssl ca -batch -notext -config /etc/etcd/ca/openssl.cnf -name etcd_ca -in $kind.csr -out $kind.crt -extfile $kind.ext 2>/dev/null
+      openssl verify -CAfile /etc/etcd/ca.crt $kind.crt
+    done`,
+  );
+  assert.equal(signed.output, "server.crt: OK\npeer.crt: OK\n");
+}
+
+/** Everything that is on a command line or in an environment on this machine, the hosts' processes included, while `work` goes on. */
+async function watchingProcesses<T>(work: () => Promise<T>): Promise<{ result: T; seen: string }> {
+  const watcher = spawn("sh", ["-c", "while :; do ps axewwo args; sleep 0.3; done"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let seen = "";
+  watcher.stdout.setEncoding("latin1").on("data", (part: string) => (seen += part));
+  try {
+    return { result: await work(), seen };
+  } finally {
+    watcher.kill();
+  }
+}
+
+describe("alive", () => {
+  let stack: TestStack;
+  let before0: string;
+  let serial: string;
+
+  before(async () => {
+    await reset({ masters: 4, grace: 5 });
+    stack = await TestStack.create("first-alive");
+    succeeded(await stack.up());
+    before0 = await authorities(oldFirst);
+    serial = (await on(oldFirst, "cat /etc/origin/master/ca.serial.txt")).output;
+    assert.match(before0, /\/etc\/etcd\/ca\/ca\.key/);
+  });
+
+  test("preview shows the hand-over, from whom, to whom, with the serial; nothing is refused", async () => {
+    stack.drop(oldFirst);
+    const seen = await stack.preview();
+    succeeded(seen);
+    assert.match(seen.output, /\[CertificateAuthority\].*master-1\.example\.com: .*etcd/);
+    assert.match(seen.output, /\[CertificateAuthority\].*ca\.serial\.txt/);
+    assert.equal((await on(newFirst, "ls /etc/etcd/ca 2>&1")).code, 2);
+  });
+
+  test("up hands both authorities over before anything else changes, and no key shows anywhere", async () => {
+    const keys = (await on(oldFirst, "cat /etc/etcd/ca/ca.key /etc/origin/master/ca.key")).output
+      .split("\n")
+      .filter((line) => /^[A-Za-z0-9+/=]{40,}$/.test(line));
+    assert.ok(keys.length >= 2);
+    const { result, seen } = await watchingProcesses(() => stack.up());
+    succeeded(result);
+    assert.ok(result.output.indexOf("[CertificateAuthority] 1/") < result.output.indexOf("[LoadBalancerPool"));
+    assert.match(result.output, /restored on trial|rehears/i);
+    const state = execFileSync(
+      "sh",
+      ["-c", `find ${join(files.config, "..", "state-first-alive")} -type f -exec cat {} +`],
+      {
+        encoding: "latin1",
+        maxBuffer: 2 ** 28,
+      },
+    );
+    assert.ok(seen.length > 10_000 && state.length > 10_000);
+    for (const [where, text] of Object.entries({
+      seen,
+      state,
+      output: result.output,
+      log: readFileSync(transcript, "utf8"),
+    })) {
+      for (const key of keys) assert.ok(!text.includes(key), `a line of a CA's key in ${where}`);
+      assert.doesNotMatch(text, /LABCANARY/, where);
+    }
+  });
+
+  test("the new holder has the same files, owners and modes; the others have the serial; nothing is left over", async () => {
+    assert.equal(await authorities(newFirst), before0);
+    for (const host of survivors)
+      assert.equal((await on(host, "cat /etc/origin/master/ca.serial.txt")).output, serial, host);
+    for (const host of ["master-2", "master-3"]) assert.equal((await on(host, "ls -d /etc/etcd/ca 2>&1")).code, 2);
+    for (const host of survivors) {
+      const left = await on(
+        host,
+        "find /etc /root /tmp /var/tmp -xdev -name '*openshift-masters*' -o -xdev -path '/etc/*hand*over*'",
+      );
+      assert.equal(left.output, "", host);
+    }
+    const outputs = await stack.outputs();
+    assert.deepEqual(outputs["certificateAuthorities"], {
+      openshift: "master-1.example.com",
+      etcd: "master-1.example.com",
+    });
+  });
+
+  test("the inventory begins with the holder", () => {
+    const inventory = readFileSync(files.inventory, "utf8");
+    assert.match(inventory, /\[masters\]\nmaster-1\.example\.com\n/);
+    assert.match(inventory, /\[etcd\]\nmaster-\[1:3\]\.example\.com\n/);
+  });
+
+  test("up again has nothing to do", async () => {
+    assert.match((await stack.up()).output, /16 unchanged/);
+  });
+
+  test("a member signed by the new holder joins: the retired machine itself, with an empty data folder", async () => {
+    const [name, address] = ["master-0.example.com", "192.168.55.8"];
+    await sign(name, address);
+    await on(
+      newFirst,
+      "cd /etc/etcd/generated_certs/new && tar -cf - server.crt server.key peer.crt peer.key | base64 -w0",
+    ).then(async ({ output }) => {
+      const put = await on(
+        oldFirst,
+        `echo ${output.trim()} | base64 -d | tar -xf - -C /etc/etcd && mv /var/lib/etcd/member /var/lib/etcd.old && echo put`,
+      );
+      assert.equal(put.output, "put\n");
+    });
+    const added = await etcdctl(newFirst, `member add ${name} --peer-urls=https://${address}:2380`);
+    assert.match(added.output, /ETCD_INITIAL_CLUSTER="([^"]+)"/);
+    const cluster = /ETCD_INITIAL_CLUSTER="([^"]+)"/.exec(added.output)?.[1] ?? "";
+    const start = await on(
+      oldFirst,
+      `sed -i -e 's#^ETCD_INITIAL_CLUSTER=.*#ETCD_INITIAL_CLUSTER=${cluster}#' -e 's#^ETCD_INITIAL_CLUSTER_STATE=.*#ETCD_INITIAL_CLUSTER_STATE=existing#' /etc/etcd/etcd.conf
+      systemd-run --unit=joined --property=EnvironmentFile=/etc/etcd/etcd.conf /usr/bin/etcd`,
+    );
+    succeeded(start);
+    await eventually("four healthy members", 60, async () => {
+      const { output } = await etcdctl(newFirst, "endpoint health --cluster 2>&1");
+      return (output.match(/is healthy/g) ?? []).length === 4 ? undefined : output;
+    });
+    assert.equal((await etcdctl(newFirst, "member list")).output.trim().split("\n").length, 4);
+  });
+});
+
+describe("dead", () => {
+  let stack: TestStack;
+  let before0: string;
+
+  before(async () => {
+    await reset({ masters: 4, grace: 5 });
+    stack = await TestStack.create("first-dead");
+    const identity = await generateX25519Identity();
+    const [key, open] = [join(files.config, "..", "backup.key"), join(files.config, "..", "backup.pub")];
+    writeFileSync(key, `${identity}\n`, { mode: 0o600 });
+    writeFileSync(open, `${await identityToRecipient(identity)}\n`);
+    stack.edit((text) => text.replace("    keep: 7\n", `    keep: 2\n    encrypt: ${open}\n    identity: ${key}\n`));
+    before0 = await authorities(oldFirst);
+    succeeded(await stack.up());
+    await podman("kill", container(oldFirst));
+    stack.drop(oldFirst);
+  });
+
+  test("the copies here are encrypted, and were rehearsed all the same", async () => {
+    const { backups, snapshot } = (await stack.outputs()) as {
+      backups: Record<string, { archive: string }>;
+      snapshot: { archive: string; rehearsal: { rehearsed: boolean; keys: number } };
+    };
+    for (const { archive } of [...Object.values(backups), snapshot]) {
+      assert.match(archive, /\.age$/);
+      assert.match(readFileSync(archive, "latin1"), /^age-encryption/);
+      assert.equal(statSync(archive).mode & 0o777, 0o600);
+    }
+    assert.equal(snapshot.rehearsal.rehearsed, true);
+    assert.ok(snapshot.rehearsal.keys > 100);
+    const plain = readdirSync(files.archive, { recursive: true, encoding: "utf8" }).filter((one) =>
+      /\.(tar\.gz|tar|db)$/.test(one),
+    );
+    assert.deepEqual(plain, []);
+  });
+
+  test("gone and not acknowledged: refused with the remedy; without any archive: refused with what was looked for", async () => {
+    const refused = await stack.preview();
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.output, /host-gone:master-0\.example\.com/);
+    stack.acknowledge("host-gone:master-0.example.com");
+    execFileSync("mv", [join(files.archive, "master-0.example.com"), join(files.archive, "away")]);
+    const without = await stack.preview();
+    execFileSync("mv", [join(files.archive, "away"), join(files.archive, "master-0.example.com")]);
+    assert.notEqual(without.code, 0);
+    assert.match(without.output, /etcd's CA/);
+    assert.match(without.output, /archive/);
+  });
+
+  test("preview names the archive with its age and hash; up takes both authorities from it", async () => {
+    const seen = await stack.preview();
+    succeeded(seen);
+    const { backups } = (await stack.outputs()) as { backups: Record<string, { sha256: string }> };
+    assert.ok(seen.output.includes((backups["master-0.example.com"]?.sha256 ?? "none").slice(0, 12)), "its hash");
+    const ran = await stack.up();
+    succeeded(ran);
+    assert.equal(await authorities(newFirst), before0);
+    await sign("master-9.example.com", "192.168.55.99");
+    assert.deepEqual((await stack.outputs())["certificateAuthorities"], {
+      openshift: "master-1.example.com",
+      etcd: "master-1.example.com",
+    });
+    assert.match(readFileSync(files.inventory, "utf8"), /\[masters\]\nmaster-1\.example\.com\n/);
+  });
+
+  test("up again has nothing to do, and no more than two sets are kept", async () => {
+    assert.match((await stack.up()).output, /16 unchanged/);
+    stack.edit((text) => text.replace('stamp: "lab"', 'stamp: "lab-2"'));
+    succeeded(await stack.up());
+    const kept = readdirSync(join(files.archive, "master-1.example.com")).filter((one) =>
+      /^master-1.*\.age$/.test(one),
+    );
+    assert.equal(kept.length, 2);
+    const there = (await on("master-1", "ls /backup/master-1.example.com | grep -c ^master-1")).output;
+    assert.equal(there, "2\n");
+  });
+});

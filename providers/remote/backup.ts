@@ -122,7 +122,7 @@ interface Listed {
 
 /** Reads the archive while it passes. */
 function listen(compressed: boolean) {
-  const tap = new PassThrough({ highWaterMark: 1 << 20 });
+  const tap = new PassThrough({ highWaterMark: 1 << 17 });
   const lines: string[] = [];
   let files = 0;
   const serials: Record<string, string> = {};

@@ -1,10 +1,9 @@
 /** What a host's command prints becomes a file of this machine: streamed, hashed on the way, encrypted if so configured, and named only when it is proved. */
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { readdir, rename, rm, statfs } from "node:fs/promises";
+import { once } from "node:events";
+import { open, readdir, rename, rm, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { escapeControls } from "../plan/quote.ts";
 import { Refusal } from "../plan/refusal.ts";
 import { encrypted, type Encryption } from "./encrypt.ts";
@@ -112,10 +111,9 @@ async function copy(host: RemoteHost, d: Delivery, archive: string, part: string
   const progress = everyFewSeconds(d, host.name);
   const sweepMemory = memorySweeper();
   let asked = 0;
-  async function* watched(source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-    for await (const chunk of source) {
+  async function* watched(): AsyncIterable<Uint8Array> {
+    for await (const chunk of stdout as AsyncIterable<Buffer>) {
       plain.take(chunk);
-      sweepMemory(chunk.length);
       progress(plain.bytes());
       if (plain.bytes() > tolerated(d.announced))
         throw fail(`more than 1.2 times the announced ${d.announced} bytes came`, "look at that host");
@@ -127,15 +125,15 @@ async function copy(host: RemoteHost, d: Delivery, archive: string, part: string
             "free some, or name another backup.archive",
           );
       }
-      if (d.tap !== undefined) await feed(d.tap, chunk);
+      if (d.tap !== undefined && !isTaken(d.tap, chunk)) await roomIn(d.tap);
+      sweepMemory(chunk.length);
       yield chunk;
     }
     d.tap?.end();
   }
-  const file = createWriteStream(part, { flags: "wx", mode: 0o600, flush: true, highWaterMark: 1 << 20 });
   const { encryption } = d;
-  const source = watched(stdout as AsyncIterable<Buffer>);
-  const writing = pipeline(encryption === undefined ? source : kept.through(encrypted(source, encryption)), file);
+  const stream = encryption === undefined ? watched() : kept.through(encrypted(watched(), encryption));
+  const writing = writeFile(part, stream).finally(() => stdout.destroy());
   // The writer's reason first: when it gives up, the host's end of it is only that nobody reads on.
   const [written, ending] = await Promise.allSettled([writing, done]);
   if (written.status === "rejected" || ending.status === "rejected" || ending.value.code !== 0)
@@ -159,8 +157,8 @@ async function copy(host: RemoteHost, d: Delivery, archive: string, part: string
   }
   if (ending.status === "rejected") throw ending.reason;
   const stored = encryption === undefined ? {} : { stored: { bytes: kept.bytes(), sha256: kept.sha256() } };
-  const open = () => openArchive(part, { identity: encryption?.ownIdentity, encrypted: encryption !== undefined });
-  return { bytes: plain.bytes(), sha256: plain.sha256(), archive, ...stored, open, said: ending.value.stderr };
+  const opened = () => openArchive(part, { identity: encryption?.ownIdentity, encrypted: encryption !== undefined });
+  return { bytes: plain.bytes(), sha256: plain.sha256(), archive, ...stored, open: opened, said: ending.value.stderr };
 }
 
 /** The writer had nothing to complain of, or only that its source ended. */
@@ -169,12 +167,61 @@ const isHostsEnd = (written: PromiseSettledResult<void>): boolean =>
   written.reason instanceof RemoteError ||
   (written.reason as { code?: unknown }).code === "ERR_STREAM_PREMATURE_CLOSE";
 
-/** Resolves when the stream has taken it; the back-pressure of whoever reads the tap. */
-function feed(tap: Writable, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (tap.destroyed) reject(tap.errored ?? new Error("nobody reads the archive any more"));
-    else tap.write(chunk, (error) => (error ? reject(error) : resolve()));
-  });
+/**
+ * Writes a new file, 0600, to the disk, in blocks that are used again and again: while one is written, the next is filled. The pieces
+ * themselves, 32 KiB each as SSH brings them, can go at once; kept until they are written they would outlive the quick collections.
+ */
+async function writeFile(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  let [block, other] = [Buffer.allocUnsafe(blockSize), Buffer.allocUnsafe(blockSize)];
+  let filled = 0;
+  let last: Promise<unknown> = Promise.resolve();
+  const flush = async () => {
+    await last;
+    last = file.appendFile(block.subarray(0, filled));
+    // heard even when nothing comes after it
+    last.catch(() => undefined);
+    [block, other] = [other, block];
+    filled = 0;
+  };
+  try {
+    for await (const piece of pieces)
+      for (let at = 0; at < piece.length;) {
+        const part = piece.subarray(at, at + blockSize - filled);
+        block.set(part, filled);
+        filled += part.length;
+        at += part.length;
+        if (filled === blockSize) await flush();
+      }
+    await flush();
+    await last;
+    await file.sync();
+  } finally {
+    await last.catch(() => undefined);
+    await file.close();
+  }
+}
+const blockSize = 1 << 20;
+
+/** Whether the reader of the tap is ready for more. */
+function isTaken(tap: Writable, chunk: Uint8Array): boolean {
+  if (tap.destroyed) throw tap.errored ?? new Error("nobody reads the archive any more");
+  return tap.write(chunk);
+}
+
+/** The back-pressure of whoever reads the tap; one that has given up never has room. */
+async function roomIn(tap: Writable): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([
+      once(tap, "drain", { signal: over.signal }),
+      once(tap, "close", { signal: over.signal }).then(() => {
+        throw tap.errored ?? new Error("nobody reads the archive any more");
+      }),
+    ]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Counts and hashes. */

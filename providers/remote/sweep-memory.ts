@@ -23,7 +23,7 @@ const collect = collector();
 /** Bytes between two collections. */
 const every = 2 * 2 ** 20;
 
-/** To be told every piece that passes. */
+/** To be told what passes. */
 export function memorySweeper(): (bytes: number) => void {
   let passed = 0;
   return (bytes) => {

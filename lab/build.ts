@@ -41,7 +41,7 @@ export async function buildAll(): Promise<void> {
 export const pairs = (hosts: Readonly<Record<string, string>>): string[] =>
   Object.entries(hosts).map(([name, address]) => `${name}=${address}`);
 
-/** netavark calls iptables; crun does not run system containers on every machine, runc does; the tests of the SSH layer start an sshd. */
+/** netavark calls iptables; crun does not run system containers on every machine, runc does; the tests of the SSH layer start an sshd; a snapshot's restore is rehearsed with etcd. */
 async function packages(): Promise<void> {
   const wanted = {
     podman: "podman",
@@ -55,6 +55,8 @@ async function packages(): Promise<void> {
     curl: "curl",
     "ssh-keygen": "openssh-client",
     "/usr/sbin/sshd": "openssh-server",
+    etcd: "etcd-server",
+    etcdctl: "etcd-client",
   };
   const missing = Object.entries(wanted).filter(([file]) => spawnSync("sh", ["-c", `command -v ${file}`]).status !== 0);
   if (missing.length === 0) return;
@@ -67,7 +69,9 @@ async function packages(): Promise<void> {
   // no service may be started by installing its package: the sshd is for the tests to start on a port of their own
   const script = `policy=/usr/sbin/policy-rc.d
     [ -e $policy ] || { printf '#!/bin/sh\\nexit 101\\n' >$policy; chmod +x $policy; trap 'rm -f '$policy EXIT; }
-    apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"`;
+    apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"
+    # nor may one begin with the next boot
+    case " $* " in *" etcd-server "*) ! command -v systemctl >/dev/null || systemctl --quiet disable etcd.service ;; esac`;
   await step(`installing Debian packages: ${names.join(" ")}`, () =>
     run("bash", ["-c", script, "install", ...names], {
       env: { DEBIAN_FRONTEND: "noninteractive" },

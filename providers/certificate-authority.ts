@@ -1,11 +1,13 @@
 /**
- * Who holds OpenShift's CA serial and etcd's CA. Today it only knows: a holder that leaves is refused by Preflight.
- * create/update/delete change nothing on the hosts.
+ * Who holds OpenShift's CA serial and etcd's CA. create/update hand over what a leaving host holds: etcd's CA to the first of the
+ * inventory that stays, OpenShift's serial to every master that stays; each is proved by a throw-away certificate before it gets its
+ * place, and what was there is kept beside it. read tells a holder that lost it and authorities that are doubled; delete forgets.
+ * It never changes the host that hands over.
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
 import type { Kind } from "./lifecycle.ts";
-import { isReachable } from "./plan/facts.ts";
+import { amiss, keeperOf } from "./plan/authority.ts";
 import { planAuthority } from "./plan/plans.ts";
 
 export interface CertificateAuthorityArgs {
@@ -27,11 +29,8 @@ export const certificateAuthority = {
   type: "CertificateAuthority",
   list: "masters",
   plan: planAuthority,
-  facts: (world) => {
-    const holder = (file: RegExp) =>
-      Object.entries(world.masters).find(
-        ([, facts]) => isReachable(facts) && facts.authority.some((one) => file.test(one.path)),
-      )?.[0] ?? "";
-    return { certificateAuthorities: { openshift: holder(/ca\.serial\.txt$/), etcd: holder(/etcd\/ca\/serial$/) } };
-  },
+  facts: (world, change) => ({
+    certificateAuthorities: { openshift: keeperOf(world, change, "openshift"), etcd: keeperOf(world, change, "etcd") },
+  }),
+  notes: (world, change, outputs) => amiss(world, change, outputs["certificateAuthorities"]),
 } satisfies Kind;

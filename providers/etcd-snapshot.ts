@@ -49,6 +49,6 @@ export const etcdSnapshot = {
     const snapshot = outputs["snapshot"] as SnapshotRecord | undefined;
     if (snapshot === undefined) return ["no snapshot is recorded: `up` takes one"];
     const configs = Object.values((outputs["configs"] ?? {}) as Record<string, BackupRecord>);
-    return lostOf([snapshot, ...(snapshot.v2 === null ? [] : [snapshot.v2]), ...configs], "a fresh snapshot");
+    return lostOf([snapshot, ...(snapshot.v2 ? [snapshot.v2] : []), ...configs], "a fresh snapshot");
   },
 } satisfies Kind;

@@ -37,6 +37,8 @@ export interface Kind {
   remember?(records: readonly { step: Step; record: object }[], before: Outputs): Outputs;
   /** What of the remembered is gone or altered; one line each. */
   lost?(outputs: Outputs): Promise<string[]>;
+  /** What `read` tells as drift and no update mends. */
+  notes?(world: World, change: Change, outputs: Outputs): string[];
 }
 
 const own = new Set(["retired", "files", "pending", "unreachable", "record", "__provider"]);
@@ -290,7 +292,7 @@ class Lifecycle {
       const { world, change } = await session.look(asked.change, new Set(Object.keys(asked.change.leaving)));
       const undone =
         kind.always === true ? ((await kind.lost?.(props)) ?? []) : kind.plan(world, change, props).map(labelOf);
-      for (const one of undone) this.#say(props, `drift: ${one}`);
+      for (const one of [...undone, ...(kind.notes?.(world, change, props) ?? [])]) this.#say(props, `drift: ${one}`);
       const unreachable = [...Object.entries(world.masters), ...Object.entries(world.balancers)].flatMap(
         ([name, facts]) => ("unreachable" in facts ? [`${name}: ${facts.unreachable}`] : []),
       );

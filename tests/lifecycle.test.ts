@@ -562,6 +562,19 @@ describe("read", () => {
     assert.deepEqual((await read(provider, { ...props, pending: [] }))["pending"], ["the archive is gone"]);
   });
 
+  it("what no update mends is told as drift and is not pending", async () => {
+    const seen: unknown[] = [];
+    const notes: Kind["notes"] = (world, change, outputs) => {
+      seen.push(world, change.survivors, outputs);
+      return ["the CA is doubled"];
+    };
+    const hosts = new Hosts(m0);
+    const found = await read(providerOf(hosts, { notes }), { ...props, pending: [] });
+    assert.deepEqual(found["pending"], [label(m0)]);
+    assert.deepEqual(printed, [`[FlannelNetwork] drift: ${label(m0)}`, "[FlannelNetwork] drift: the CA is doubled"]);
+    assert.deepEqual(seen, [hosts.world, four, { ...props, pending: [] }]);
+  });
+
   const throwing = (): never => {
     throw new Error("no answer");
   };
@@ -571,6 +584,7 @@ describe("read", () => {
     ["the session", lifecycle(kindOf(new Hosts()), throwing)],
     ["the look", providerOf(silent)],
     ["the plan", providerOf(new Hosts(), { plan: throwing })],
+    ["the notes", providerOf(new Hosts(), { notes: throwing })],
     ["the archive", providerOf(new Hosts(), { always: true, lost: () => Promise.reject(new Error("no answer")) })],
   ];
   for (const [what, provider] of cases)

@@ -14,6 +14,12 @@ export interface EtcdctlPlace {
 
 const certificates = { cert: "/etc/etcd/peer.crt", key: "/etc/etcd/peer.key", ca: "/etc/etcd/ca.crt" };
 
+/** oc keeps a cache below HOME: in /proc it cannot, and nothing is written. */
+const asAdmin = "KUBECONFIG=/etc/origin/master/admin.kubeconfig HOME=/proc/self";
+
+/** The etcd pod of a node: a static pod is shown under its manifest's name and the node's. */
+export const etcdPod = (hostname: string): string => `master-etcd-${hostname.toLowerCase()}`;
+
 /**
  * One command line for a POSIX shell, every word quoted. The exit status of `master-exec` means nothing (0 when the pod is not
  * there): require the expected output.
@@ -35,7 +41,7 @@ export function etcdctl(via: EtcdctlVia, api: 2 | 3, args: readonly string[], pl
         throw new Refusal(
           `refusing to run etcdctl by oc exec: "${place.pod ?? ""}" is no pod name; name the pod of a running etcd`,
         );
-      return `oc exec ${quote(place.pod ?? "")} -n kube-system -c etcd -- env ${command}`;
+      return `${asAdmin} oc exec ${quote(place.pod ?? "")} -n kube-system -c etcd -- env ${command}`;
   }
 }
 

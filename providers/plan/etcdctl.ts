@@ -18,6 +18,7 @@ export interface ListedMember {
 /** One element of `endpoint status -w json`. Ids in hex; `leaderId` is "0" when the member knows no leader. */
 export interface EndpointStatus {
   readonly endpoint: string;
+  readonly clusterId: string;
   readonly memberId: string;
   readonly leaderId: string;
   /** Decimal, as is `raftIndex`. */
@@ -112,6 +113,7 @@ export function parseEndpointStatus(json: string): EndpointStatus[] {
     if (text(outer["Endpoint"]) === "") return notUnderstood("endpoint status", json.trim());
     return {
       endpoint: text(outer["Endpoint"]),
+      clusterId: formatMemberId(text(header["cluster_id"]) || "0"),
       memberId: formatMemberId(text(header["member_id"])),
       leaderId: formatMemberId(text(status["leader"]) || "0"),
       revision: text(header["revision"]) || "0",
@@ -177,6 +179,20 @@ function snapshotFromJson(printed: string): SnapshotStatus {
   const [hash, revision, keys, size] = ["hash", "revision", "totalKey", "totalSize"].map((name) => text(status[name]));
   if (!hash || !revision || !keys || !size) return notUnderstood("snapshot status", printed);
   return { hash: formatMemberId(hash), revision, keys: Number(keys), size };
+}
+
+/**
+ * The header's revision and the `count` of `get … -w json`: all keys of the range, however few are listed. No count is none of them.
+ * Lines that are not JSON are passed over (etcdctl may warn, `master-exec` too).
+ * @throws Refusal when there is no such JSON
+ */
+export function parseCount(stdout: string): { revision: string; count: number } {
+  const json = linesOf(stdout).find((line) => line.startsWith("{")) ?? "";
+  const answer = fieldsOf(exactJson(json, "get"));
+  const revision = text(fieldsOf(answer["header"])["revision"]);
+  const count = text(answer["count"]) || "0";
+  if (revision === "" || !/^\d{1,15}$/.test(count)) return notUnderstood("get", "an answer without revision or count");
+  return { revision, count: Number(count) };
 }
 
 /** JSON whose bare integers become strings: `JSON.parse` would round ids and revisions above 2^53. Strings pass untouched. */

@@ -1,5 +1,6 @@
 /** What was seen of the hosts, as data: the output of the probes, taken apart. Nothing here is trusted beyond its form. */
 import { createHash } from "node:crypto";
+import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type EndpointStatus,
   type ListedMember,
@@ -53,7 +54,7 @@ export interface Readiness {
 }
 
 export interface EtcdFacts {
-  readonly via: "host" | "master-exec";
+  readonly via: EtcdctlVia;
   readonly members: readonly ListedMember[];
   /** Of this host's own member. */
   readonly status: EndpointStatus | undefined;
@@ -62,6 +63,20 @@ export interface EtcdFacts {
   readonly alarms: readonly { memberId: string; alarm: string }[];
   /** Keys exist in the v2 store. */
   readonly v2: boolean;
+}
+
+/** One place of a certificate authority. */
+export interface AuthorityFacts {
+  /** Of its serial: `/etc/origin/master/ca.serial.txt` (OpenShift's), `/etc/etcd/ca/serial`, `/etc/origin/master/etc/etcd/ca/serial`. */
+  readonly path: string;
+  /** Hexadecimal, unless somebody spoiled it; safe to show. */
+  readonly serial: string;
+  /** sha256 of its ca.crt, and of the certificate in that alone where the file holds more; empty without one. */
+  readonly certificate: readonly string[];
+  /** Its ca.key is there. */
+  readonly key: boolean;
+  /** sha256: OpenShift's of ca.serial.txt, etcd's of the tree of `ca` and `generated_certs`; or why there is none: `links`, `large`, "". */
+  readonly digest: string;
 }
 
 export interface MasterFacts {
@@ -86,8 +101,12 @@ export interface MasterFacts {
   /** Bytes; undefined when the host cannot tell. */
   readonly freeForBackup: number | undefined;
   readonly backupNeed: number;
-  /** Files of the two certificate authorities that are here: path and serial. */
-  readonly authority: readonly { path: string; serial: string }[];
+  /** The places of certificate authorities that are here. */
+  readonly authority: readonly AuthorityFacts[];
+  /** What is trusted as the cluster's authorities: sha256 of the file and of each certificate in it; empty without the file. */
+  readonly trust: { readonly openshift: readonly string[]; readonly etcd: readonly string[] };
+  /** openssl is there, to prove a certificate authority by. */
+  readonly openssl: boolean;
   readonly readiness: Readiness;
   /** Undefined when etcd could not be asked; `etcdSeen` says why. */
   readonly etcd: EtcdFacts | undefined;
@@ -229,20 +248,47 @@ export function masterFacts(stdout: string): MasterFacts {
     flanneld: serviceOf(parts, "flanneld"),
     freeForBackup: /^\S.*\s\d+\s+\d+%\s/.test(free) ? Number(free.trim().split(/\s+/).at(-3)) * 1024 : undefined,
     backupNeed: used.reduce((sum, line) => sum + (Number(line.split(/\s+/)[0]) || 0) * 1024, 0),
-    authority: linesOf(parts.get("authority")).map((line) => ({
-      path: line.split(" ")[0] ?? "",
-      serial: escapeControls(line.split(" ")[1] ?? ""),
-    })),
+    authority: linesOf(parts.get("authority")).flatMap(authorityOf),
+    trust: {
+      openshift: trustOf(parts.get("trust"), "/etc/origin/master/ca.crt"),
+      etcd: trustOf(parts.get("trust"), "/etc/etcd/ca.crt"),
+    },
+    openssl: word(parts.get("openssl")).startsWith("/"),
     readiness: readinessOf(parts.get("ready")),
     etcd,
     etcdSeen: seen,
   };
 }
 
+const sha256 = /^[0-9a-f]{64}$/;
+
+/** `path serial sha256 sha256 key digest`, `-` for what is not there. */
+function authorityOf(line: string): AuthorityFacts[] {
+  const [path = "", serial = "", file = "", first = "", key, digest = ""] = line.split(" ");
+  if (!path.startsWith("/")) return [];
+  return [
+    {
+      path: escapeControls(path),
+      serial: serial === "-" ? "" : escapeControls(serial),
+      certificate: sha256.test(file) ? [...new Set([file, first].filter((one) => sha256.test(one)))] : [],
+      key: key === "key",
+      digest: sha256.test(digest) || digest === "links" || digest === "large" ? digest : "",
+    },
+  ];
+}
+const trustOf = (part: Part | undefined, path: string): string[] => [
+  ...new Set(
+    linesOf(part)
+      .filter((line) => line.startsWith(`${path} `))
+      .map((line) => line.slice(path.length + 1))
+      .filter((hash) => sha256.test(hash)),
+  ),
+];
+
 function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined; seen: string } {
   const via = word(parts.get("via"));
-  if (via !== "host" && via !== "master-exec")
-    return { etcd: undefined, seen: "neither etcdctl nor master-exec is there" };
+  if (via !== "host" && via !== "master-exec" && via !== "oc-exec")
+    return { etcd: undefined, seen: "neither etcdctl nor master-exec nor oc is there" };
   const [list, status, health, alarms] = ["members", "status", "health", "alarms"].map((name) => parts.get(name));
   // master-exec exits 0 without a pod: what counts is that the output is the one expected
   if (list === undefined) return { etcd: undefined, seen: "nothing listens on port 2379" };

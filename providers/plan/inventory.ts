@@ -1,5 +1,5 @@
 import type { HostIdentity } from "./host.ts";
-import { groupsOf, type Inventory, membersOf } from "./inventory-groups.ts";
+import { groupsOf, type Inventory, membersOf, namesOfHost } from "./inventory-groups.ts";
 import { readIni } from "./inventory-ini.ts";
 import { dropFromIni, inventoryOfIni } from "./inventory-ini-edit.ts";
 import { restoreToIni } from "./inventory-restore.ts";
@@ -44,6 +44,27 @@ export function resolveInventory(inventory: string, form: InventoryForm): { grou
  */
 export function firstOf(inventory: string, form: InventoryForm, group: string): string | undefined {
   return membersOf(read(inventory, form), group)[0];
+}
+
+/**
+ * The declared hosts in the order in which the inventory lists them in a group, those it does not list there left out. A host is
+ * found by its name, its address, or an alias with one of them as `ansible_host`.
+ * @throws Refusal naming the line that cannot be understood, or that does not tell which host it means
+ */
+export function orderOf(
+  inventory: string,
+  form: InventoryForm,
+  group: string,
+  hosts: readonly HostIdentity[],
+): string[] {
+  const all = read(inventory, form);
+  const listed = membersOf(all, group);
+  return hosts
+    .map((host) => ({ host: host.name, names: namesOfHost(all, host) }))
+    .map(({ host, names }) => ({ host, at: listed.findIndex((name) => names.has(name)) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => a.at - b.at)
+    .map(({ host }) => host);
 }
 
 /**

@@ -9,7 +9,8 @@ import { planInventory } from "./plans/inventory.ts";
 import type { Change } from "./steps.ts";
 
 export type { Planner } from "./plans/asked.ts";
-export { planBackups, planSnapshot, planAuthority } from "./plans/backup.ts";
+export { planAuthority } from "./plans/authority.ts";
+export { planBackups, planSnapshot, endpointOf } from "./plans/backup.ts";
 export { canSetState, planBalancer, backendOf, disabledEdit, isRowOf } from "./plans/balancer.ts";
 export { isEvictable, planDrain, planNodeRemoval } from "./plans/node.ts";
 export { planStaticPods } from "./plans/static-pods.ts";

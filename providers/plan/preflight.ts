@@ -1,7 +1,9 @@
 /**
  * May the change be done? Everything is asked before anything is touched, and every refusal is told at once.
  * - always refused: a survivor that cannot be reached, is not ready or not a healthy member; an unknown or unstarted member; an alarm; a load balancer or inventory
- *   that is not understood; masters added and removed at once; a holder of a certificate authority that leaves; too little room for the backups
+ *   that is not understood; masters added and removed at once; a certificate authority that can
+ *   neither be handed over nor taken from an archive; too little room for the backups;
+ *   a manifest of etcd that leads to another host
  * - refused unless acknowledged by name: fewer than three masters, an even number, a leaving host that is gone, bare pods, local data
  * Work that an interrupted run has already done is no reason to refuse.
  */
@@ -10,7 +12,7 @@ import { declaredIsThere } from "./preflight/adoption.ts";
 import { direction, survivors, members, quorumAndRisks } from "./preflight/cluster.ts";
 import type { Judgement, Check } from "./preflight/judgement.ts";
 import { leavingHosts, authority } from "./preflight/leaving.ts";
-import { balancers, inventory, nodes, room, editable } from "./preflight/places.ts";
+import { balancers, inventory, nodes, room, editable, endpoints } from "./preflight/places.ts";
 import type { Change, World } from "./steps.ts";
 
 export type { Judgement } from "./preflight/judgement.ts";
@@ -32,6 +34,7 @@ export function judge(world: World, change: Change, before: Hosts | undefined): 
     inventory,
     nodes,
     room,
+    endpoints,
     editable,
   ];
   const found = checks.map((check) => check(world, change, before));

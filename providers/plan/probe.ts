@@ -2,6 +2,7 @@
  * What is asked of a host in one go, as a script of named parts. Each part comes back as one line, `name exit base64`, so that
  * whatever a host prints can neither end a part nor begin another.
  */
+import { asking } from "./authority-shell.ts";
 import { quote, sh } from "./quote.ts";
 
 /** Files read for editing are at most this large, in bytes. */
@@ -64,15 +65,20 @@ const certificates2 = "--cert-file /etc/etcd/peer.crt --key-file /etc/etcd/peer.
 export const clientUrl = (address: string): string =>
   `https://${address.includes(":") ? `[${address}]` : address}:2379`;
 
-/** Shell functions `e3` and `e2`: etcdctl with the member's own certificates against the member on this host, and `$via`. */
+/**
+ * Shell functions `e3` and `e2`: etcdctl with the member's own certificates against the member on this host, and `$via`: etcdctl of
+ * the host, else in the etcd pod by `master-exec`, else there by `oc exec`.
+ */
 export function etcdShell(address: string): string {
-  const endpoint = clientUrl(address);
+  const endpoint = quote(clientUrl(address));
   return `via=none; command -v etcdctl >/dev/null 2>&1 && via=host
 if [ $via = none ] && [ -x /usr/local/bin/master-exec ]; then via=master-exec; fi
-e3() { case $via in host) env ETCDCTL_API=3 timeout 15 etcdctl ${certificates} --endpoints ${quote(endpoint)} --command-timeout 6s "$@" ;;
-  *) timeout 15 /usr/local/bin/master-exec etcd etcd env ETCDCTL_API=3 etcdctl ${certificates} --endpoints ${quote(endpoint)} --command-timeout 6s "$@" ;; esac; }
-e2() { case $via in host) env ETCDCTL_API=2 timeout 15 etcdctl ${certificates2} --endpoints ${quote(endpoint)} "$@" ;;
-  *) timeout 15 /usr/local/bin/master-exec etcd etcd env ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${quote(endpoint)} "$@" ;; esac; }`;
+if [ $via = none ] && command -v oc >/dev/null 2>&1; then via=oc-exec; fi
+in_etcd() { case $via in host) timeout 15 env "$@" ;;
+  master-exec) timeout 15 /usr/local/bin/master-exec etcd etcd env "$@" ;;
+  *) KUBECONFIG=${paths.adminKubeconfig} HOME=/proc/self timeout 15 oc exec "master-etcd-$(hostname | tr A-Z a-z)" -n kube-system -c etcd -- env "$@" ;; esac; }
+e3() { in_etcd ETCDCTL_API=3 etcdctl ${certificates} --endpoints ${endpoint} --command-timeout 6s "$@"; }
+e2() { in_etcd ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${endpoint} "$@"; }`;
 }
 
 /** A shell function that asks the API on this host whether it is ready: 3.11's way, and the later one on 404 or 403. */
@@ -98,8 +104,10 @@ part started started 2379 8443 8444
 ${nodeServices.map((unit) => `part service:${unit} systemctl show -p LoadState -p ActiveState -p UnitFileState ${unit}.service`).join("\n")}
 free() { d=$1; while [ ! -d "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" | tail -n 1; du -sk /etc/origin /etc/etcd /etc/sysconfig 2>/dev/null; }
 part free free ${quote(o.backupDirectory)}
-authority() { for f in /etc/origin/master/ca.serial.txt /etc/etcd/ca/serial /etc/origin/master/etc/etcd/ca/serial; do [ -f "$f" ] && echo "$f $(head -c 200 "$f" | tr -d '\\n ')"; done; true; }
+${asking}
 part authority authority
+part trust trust
+part openssl command -v openssl
 ${readiness("ready")}
 part ready ready
 ${etcdShell(o.address)}

@@ -30,6 +30,15 @@ const haproxy = z.strictObject({
 });
 const byCommand = z.strictObject({ kind: z.literal("command"), set: text, verify: text });
 
+/** Where else than here a snapshot's restore is rehearsed. What is no object is told what all may be said. */
+const rehearsalHost = z.strictObject(
+  { host: hostName, address },
+  {
+    error: (issue) =>
+      issue.code === "invalid_type" ? "expected true, false, or a host: { host, address }" : undefined,
+  },
+);
+
 const schema = z.strictObject({
   ssh: z.strictObject({
     user: text.default("root"),
@@ -54,6 +63,7 @@ const schema = z.strictObject({
     stamp: z.string().max(200).default(""),
     encrypt: text.optional(),
     identity: text.optional(),
+    rehearsal: z.union([z.boolean(), rehearsalHost]).default(true),
   }),
   acknowledge: z
     .array(
@@ -108,7 +118,7 @@ export function readSettings(raw: Readonly<Record<string, unknown>>): Settings {
   const given: Record<string, unknown> = { ssh: {}, backup: {}, ...set };
   const result = schema.safeParse(given);
   const wrong = result.success
-    ? [...duplicates(result.data), ...unsupported(result.data)]
+    ? [...duplicates(result.data), ...unsupported(result.data), ...otherAddress(result.data)]
     : result.error.issues.flatMap((issue) => complaint(issue, given));
   if (!result.success || wrong.length > 0)
     throw new Refusal(
@@ -164,6 +174,19 @@ function duplicates(settings: Settings): string[] {
       }
     }
   return wrong;
+}
+
+/** The rehearsal host may be one that is declared already; then it is that one. */
+function otherAddress({ backup: { rehearsal }, ...settings }: Settings): string[] {
+  if (typeof rehearsal === "boolean") return [];
+  return (["masters", "loadBalancers", "nodes"] as const).flatMap((group) => {
+    const entry = settings[group][rehearsal.host];
+    if (entry === undefined || !("address" in entry)) return [];
+    if (canonicalAddress(entry.address) === canonicalAddress(rehearsal.address)) return [];
+    return [
+      `openshift-masters:backup.rehearsal.address: ${rehearsal.host} is declared with the address ${entry.address} in openshift-masters:${group}; name that one`,
+    ];
+  });
 }
 
 /** What the interface names and this version cannot do yet: refused, never half done. */

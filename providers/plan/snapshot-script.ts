@@ -42,21 +42,48 @@ export function snapshotScript(place: BackupPlace, source: SnapshotSource): stri
   ].join("\n");
 }
 
-/** v2 `backup` rewrites ids, so that it is restored as a new cluster of one; it prints a line per log entry, of which the last are kept. */
+/**
+ * v2 `backup` rewrites ids, so that it is restored as a new cluster of one; it prints a line per log entry, of which the last are kept.
+ * etcd 3.2 writes the v2 part alone, and no etcd starts from that once the cluster is one of v3 ("database file of the backend is
+ * missing"): a snapshot of v3 is put beside it then. It is saved before the log is backed up: a database that is ahead of its log would
+ * pass over what is written next.
+ */
 export function v2BackupScript(place: BackupPlace, source: SnapshotSource): string {
   const scratch = `${dataDirectory}/openshift-masters-${source.run}-v2`;
+  const database = `${scratch}.db`;
   const args = ["backup", "--data-dir", dataDirectory, "--backup-dir", scratch];
   const backup = etcdctl(source.via, 2, args, { pod: source.pod });
+  const save = etcdctl(source.via, 3, ["snapshot", "save", database], source);
   return [
-    opening(place, [scratch]),
+    opening(place, [scratch, database, `${database}.part`]),
     packing,
     sweep,
-    sh`mkdir -- ${scratch} || die "${scratch} cannot be made"`,
-    `{ ${backup}; echo "exit $?"; } 2>&1 | tail -n 6 >"$work/backup"`,
-    sh`grep -qx 'exit 0' "$work/backup" && [ -d ${scratch}/member/snap ] && [ -n "$(find ${scratch}/member/wal -name '*.wal' -size +0)" ] || {
-  cat "$work/backup" >&2; die "etcdctl backup left no member folder with a log"; }
+    sh`backup() { mkdir -- ${scratch} || die "${scratch} cannot be made"`,
+    `  { ${backup}; echo "exit $?"; } 2>&1 | tail -n 6 >"$work/backup"`,
+    sh`  grep -qx 'exit 0' "$work/backup" && [ -d ${scratch}/member/snap ] && [ -n "$(find ${scratch}/member/wal -name '*.wal' -size +0)" ] || {
+    cat "$work/backup" >&2; die "etcdctl backup left no member folder with a log"; }
+}
+backup
+if [ ! -f ${scratch}/member/snap/db ]; then
+  : >${database}.part`,
+    `  ${save} >"$work/said" 2>&1`,
+    sh`  grep -q 'Snapshot saved' "$work/said" && [ -f ${database} ] && [ ! -L ${database} ] || {
+    tail -n 6 "$work/said" >&2; die "etcdctl backup leaves no database here, and etcdctl did not say that a snapshot is saved in its place"; }
+  rm -rf -- ${scratch}; backup
+  head -c -32 ${database} >${scratch}/member/snap/db || die "the database cannot be put into ${scratch}"
+fi
 pack -C ${scratch} member`,
     settling,
     packed,
   ].join("\n");
+}
+
+/**
+ * Starts a new cluster of one from a v2 backup; `data` is the folder that its `member` was unpacked into. Nothing of what it says of
+ * its peers holds any more: before others are added, `etcdctl member update` gives its own peer URL anew, and it is started without
+ * `--force-new-cluster`.
+ */
+export function v2RestoreCommand(o: { data: string; name: string; client: string; peer: string }): string {
+  const { data, name, client, peer } = o;
+  return sh`etcd --force-new-cluster --enable-v2 --data-dir ${data} --name ${name} --listen-client-urls ${client} --advertise-client-urls ${client} --listen-peer-urls ${peer}`;
 }

@@ -1,4 +1,6 @@
 /** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
+import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
+import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type ClusterFacts,
   type BalancerFacts,
@@ -19,6 +21,8 @@ export interface World {
   readonly nodes: Readonly<Record<string, NodeFacts | Unreachable>>;
   readonly inventory: FileFacts | Unreachable;
   readonly cluster: ClusterFacts | Unreachable;
+  /** What the verified archives here hold of the authorities of hosts that leave and cannot be reached; the newest first. */
+  readonly archives?: Readonly<Record<string, readonly ArchivedAuthority[]>>;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -73,7 +77,18 @@ export type Step = Shown &
         readonly v2: boolean;
         readonly revision: string;
         readonly endpoint: string;
-        readonly via: "host" | "master-exec";
+        readonly via: EtcdctlVia;
+        /** For `oc-exec`. */
+        readonly pod?: string;
+      }
+    | {
+        readonly do: "hand-over";
+        readonly authority: AuthorityName;
+        readonly from: { readonly host: string } | { readonly archive: ArchivedAuthority };
+        /** At its source: the path of the serial, the serial, and the digest of what is copied (see AuthorityFacts). */
+        readonly place: string;
+        readonly serial: string;
+        readonly digest: string;
       }
     | { readonly do: "edit"; readonly edit: Edit }
     | {

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { sh } from "../plan/quote.ts";
 import type { Step } from "../plan/steps.ts";
+import { handOver } from "./apply/authority.ts";
 import { balance, putBack } from "./apply/balancer.ts";
 import { awaitEndpoints, cordon, deleteNode, drain } from "./apply/cluster.ts";
 import { type Context, hostOf, permit, until } from "./apply/context.ts";
@@ -10,6 +11,7 @@ import { moveLeader, removeMember } from "./apply/etcd.ts";
 import { disable, restartMaster } from "./apply/pods.ts";
 import { etcdConfigContent, masterContent } from "../plan/backup-script.ts";
 import { takeArchive } from "./backup.ts";
+import type { RehearsalOrder } from "./rehearsal.ts";
 import { expandHome } from "./settings.ts";
 import { takeSnapshot } from "./snapshot.ts";
 
@@ -36,11 +38,13 @@ async function interpret(context: Context, step: Step): Promise<Remembered> {
     return takeArchive(hostOf(context, step.host), order);
   }
   if (step.do === "snapshot") {
-    const { endpoint, via, revision, v2 } = step;
+    const { endpoint, via, pod, revision, v2 } = step;
     return takeSnapshot(hostOf(context, step.host), {
       ...(await backupOrder(context)),
       endpoint,
       via,
+      ...(pod === undefined ? {} : { pod }),
+      rehearsal: rehearsalPlace(context),
       liveRevision: revision,
       v2,
     });
@@ -55,6 +59,8 @@ function act(context: Context, step: Act): Promise<void> {
   switch (step.do) {
     case "edit":
       return editRemote(context, hostOf(context, step.host), step.edit);
+    case "hand-over":
+      return handOver(context, step);
     case "edit-inventory":
       return editInventory(context, step);
     case "balance":
@@ -108,6 +114,12 @@ async function stopService(context: Context, name: string, unit: string): Promis
   const { stdout } = await host.run(sh`systemctl is-active ${service}; systemctl is-enabled ${service}`, asked);
   if (/^(active|activating|enabled)$/m.test(stdout))
     throw new Error(`${name}: ${unit} is still ${stdout.trim().replace("\n", " and ")}`);
+}
+
+function rehearsalPlace({ session, change }: Context): RehearsalOrder["on"] {
+  const { rehearsal } = change.settings.backup;
+  if (typeof rehearsal === "boolean") return rehearsal ? "this machine" : "nowhere";
+  return session.host(rehearsal.host, rehearsal.address);
 }
 
 const backupOrder = async ({ session, change, say }: Context) => ({

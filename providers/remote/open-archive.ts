@@ -27,8 +27,7 @@ export async function openArchive(path: string, o: Opening = {}): Promise<Readab
   const stored = createReadStream(path, { highWaterMark: 1 << 18 });
   if (!(o.encrypted ?? isEncrypted(path))) return stored;
   const identity = o.identity ?? (await identityIn(path, o.identityFile));
-  const decrypter = new Decrypter();
-  decrypter.addIdentity(identity);
+  const decrypter = decrypterOf(path, identity, stored);
   try {
     return Readable.fromWeb((await decrypter.decrypt(webOf(stored))) as ReadableStream);
   } catch (cause) {
@@ -38,6 +37,20 @@ export async function openArchive(path: string, o: Opening = {}): Promise<Readab
       { cause },
     );
   }
+}
+
+/** What age says of a slip of the pen in an identity quotes the whole of it: that is not passed on, not even as a cause. */
+function decrypterOf(path: string, identity: string, stored: Readable): Decrypter {
+  const decrypter = new Decrypter();
+  try {
+    decrypter.addIdentity(identity);
+  } catch {
+    stored.destroy();
+    throw new Refusal(
+      `${path} cannot be decrypted: the identity given for it is not well-formed; is it cut off or mistyped?`,
+    );
+  }
+  return decrypter;
 }
 
 /** The same as a plain tar stream. */

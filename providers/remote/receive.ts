@@ -12,6 +12,7 @@ import { RemoteError } from "./errors.ts";
 import { manifestOf, privateFolder, syncFolderOf, writeManifest } from "./local-archive.ts";
 import { openArchive } from "./open-archive.ts";
 import type { RemoteHost } from "./remote-host.ts";
+import { memorySweeper } from "./sweep-memory.ts";
 
 export interface Delivery {
   /** Its standard output is the file. */
@@ -109,10 +110,12 @@ async function copy(host: RemoteHost, d: Delivery, archive: string, part: string
   const plain = meter();
   const kept = meter();
   const progress = everyFewSeconds(d, host.name);
+  const sweepMemory = memorySweeper();
   let asked = 0;
   async function* watched(source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
     for await (const chunk of source) {
       plain.take(chunk);
+      sweepMemory(chunk.length);
       progress(plain.bytes());
       if (plain.bytes() > tolerated(d.announced))
         throw fail(`more than 1.2 times the announced ${d.announced} bytes came`, "look at that host");

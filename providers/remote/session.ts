@@ -22,8 +22,9 @@ import { balancerProbe, clusterProbe, inventoryProbe, largestFile, masterProbe, 
 import { clusterPlanners } from "../plan/plans.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Change, LocalFacts, World } from "../plan/steps.ts";
-import { freeFor } from "./local-archive.ts";
+import { archivedAuthorities } from "./archived-authority.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
+import { freeFor } from "./local-archive.ts";
 import { engineAnswers, requireEngine } from "./engine.ts";
 import { lockAll } from "./lock.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
@@ -95,9 +96,17 @@ export class Session {
         ([name, address]) => retired.has(name) && isLeft(world, { ...change, leaving: { [name]: address } }),
       ),
     );
-    return Object.keys(left).length === 0
-      ? world
-      : { ...world, masters: { ...masters, ...(await this.#masters(left)) } };
+    const all = Object.keys(left).length === 0 ? masters : { ...masters, ...(await this.#masters(left)) };
+    return { ...world, masters: all, archives: await this.#archives(change, all) };
+  }
+
+  /** Of those that leave and cannot be asked: what was saved of their certificate authorities. */
+  async #archives(change: Change, masters: World["masters"]): Promise<NonNullable<World["archives"]>> {
+    const gone = Object.keys(change.leaving).filter((name) => name in masters && !isReachable(masters[name]));
+    const folder = resolve(expandHome(this.settings.backup.archive));
+    return Object.fromEntries(
+      await Promise.all(gone.map(async (name) => [name, await archivedAuthorities(folder, name)] as const)),
+    );
   }
 
   async #probe<T>(

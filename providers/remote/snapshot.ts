@@ -3,10 +3,18 @@
  * never by an exit status. On the host nothing changes but the backup folder.
  */
 import { join } from "node:path";
-import { backupPlace } from "../plan/backup-names.ts";
+import { PassThrough, type Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { backupPlace, type BackupPlace } from "../plan/backup-names.ts";
 import { parseLanded, printed } from "../plan/backup-script.ts";
 import { etcdctl, type EtcdctlVia } from "../plan/etcdctl-command.ts";
-import { parseEndpointStatus, parseSnapshotStatus, type EndpointStatus } from "../plan/etcdctl.ts";
+import {
+  parseCount,
+  parseEndpointStatus,
+  parseMembers,
+  parseSnapshotStatus,
+  type EndpointStatus,
+} from "../plan/etcdctl.ts";
 import { Refusal } from "../plan/refusal.ts";
 import { snapshotScript } from "../plan/snapshot-script.ts";
 import type { BackupOrder } from "./backup.ts";
@@ -15,6 +23,7 @@ import { bring } from "./bring.ts";
 import { RemoteError } from "./errors.ts";
 import { takeV2, type StoredCopy } from "./etcd-v2.ts";
 import { megabytes } from "./receive.ts";
+import { rehearse, type Rehearsal, type RehearsalOrder } from "./rehearsal.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import { prune } from "./retention.ts";
 import { proveSnapshot } from "./snapshot-trailer.ts";
@@ -27,6 +36,9 @@ export interface SnapshotRecord extends StoredCopy {
   revision: string;
   /** As `snapshot status` counts them: all revisions of all keys. */
   keys: number;
+  /** Keys of the live cluster at `revision`. */
+  liveKeys: number;
+  rehearsal: Rehearsal;
   /** Name of the host it was taken from. */
   member: string;
   /** ISO, UTC. */
@@ -44,6 +56,8 @@ export interface SnapshotOrder extends BackupOrder {
   liveRevision: string;
   /** Take the v2 store too. */
   v2: boolean;
+  /** Where the copy is restored on trial. */
+  rehearsal: RehearsalOrder["on"];
   /** Revisions the cluster may have moved on by the time the snapshot is taken; default 10 000. */
   maximumLag?: number;
 }
@@ -69,22 +83,90 @@ export async function takeSnapshot(host: RemoteHost, o: SnapshotOrder): Promise<
   const takenAt = new Date().toISOString();
   const record = await orDiscard(host, place, async (): Promise<SnapshotRecord> => {
     o.say(`${host.name}: saving etcd's snapshot from ${o.endpoint} (${o.via})`);
-    const what = `saving etcd's snapshot as ${place.path}`;
-    const { stdout } = await host.run(snapshotScript(place, o), { what, deadline: savingDeadline });
-    const taken = understood(host, what, () => parseSaved(stdout));
-    mustNotLag(host, o, taken.revision, await statusOf(host, o));
-    const { revision, keys } = taken;
+    const taken = (await saved(host, o, place)) ?? (await savedAgain(host, o, place));
+    const { revision, keys, liveKeys } = taken;
+    mustNotLag(host, o, revision, await statusOf(host, o));
+    const members = await membersOf(host, o);
     o.say(`${host.name}: revision ${revision} saved, ${megabytes(taken.bytes)}; copying it here`);
+    let rehearsal: Rehearsal = { rehearsed: false, why: "not yet" };
     const copy = await bring(host, o, "etcd-snapshot", place, taken, async (arrival) => {
       await proveSnapshot(host, place.path, arrival);
-      const { memberId, version } = member;
-      return { endpoint: o.endpoint, via: o.via, memberId, version, revision, keys, v2, restore: byHand(taken.sha256) };
+      const { clusterId, memberId, version } = member;
+      const { bytes, sha256 } = arrival;
+      const order = { on: o.rehearsal, open: () => later(arrival.open), bytes, sha256, revision, keys: liveKeys };
+      const say = (text: string) => o.say(`${host.name}: ${text}`);
+      rehearsal = await rehearse({ ...order, clusterVersion: version, say });
+      say(outcomeOf(rehearsal));
+      const from = { endpoint: o.endpoint, via: o.via, clusterId, memberId, version, members };
+      return { ...from, revision, keys, liveKeys, rehearsal, v2, restore: byHand(taken.sha256) };
     });
-    return { ...copy, revision, keys, member: host.name, takenAt, v2 };
+    return { ...copy, revision, keys, liveKeys, rehearsal, member: host.name, takenAt, v2 };
   });
   await prune(join(o.archive, host.name), host.name, ["etcd-snapshot", "etcd-v2"], o.keep, o.say);
   o.say(`${host.name}: ${record.archive} is verified`);
   return record;
+}
+
+/** A stream that is opened when somebody reads it. */
+function later(open: () => Promise<Readable>): Readable {
+  const through = new PassThrough();
+  open()
+    .then((source) => pipeline(source, through))
+    .catch((error: unknown) => through.destroy(error instanceof Error ? error : new Error(String(error))));
+  return through;
+}
+
+interface Saved {
+  bytes: number;
+  sha256: string;
+  revision: string;
+  keys: number;
+  liveKeys: number;
+}
+
+/** Saves it, and counts the live keys at its revision; undefined when that revision was compacted meanwhile. */
+async function saved(host: RemoteHost, o: SnapshotOrder, place: BackupPlace): Promise<Saved | undefined> {
+  const what = `saving etcd's snapshot as ${place.path}`;
+  const { stdout } = await host.run(snapshotScript(place, o), { what, deadline: savingDeadline });
+  const taken = understood(host, what, () => parseSaved(stdout));
+  const liveKeys = await keysAt(host, o, taken.revision);
+  return liveKeys === undefined ? undefined : { ...taken, liveKeys };
+}
+
+async function savedAgain(host: RemoteHost, o: SnapshotOrder, place: BackupPlace): Promise<Saved> {
+  o.say(`${host.name}: etcd has compacted the snapshot's revision before its keys were counted; taking it again`);
+  const again = await saved(host, o, place);
+  if (again !== undefined) return again;
+  const seen = "the snapshot's revision was compacted before it could be done, twice";
+  const remedy = "see what compacts etcd all the time, or has written nothing since, and take it again later";
+  throw new RemoteError({ host: host.name, what: "counting etcd's keys", outcome: "failed", seen, remedy });
+}
+
+/** Keys of the live cluster at a revision; undefined when it was compacted. */
+async function keysAt(host: RemoteHost, o: SnapshotOrder, revision: string): Promise<number | undefined> {
+  const what = `counting etcd's keys at revision ${revision}`;
+  const args = ["get", "", "--prefix", `--rev=${revision}`, "--keys-only", "--limit=1", "-w", "json"];
+  const { code, stdout, stderr } = await host.run(etcdctl(o.via, 3, args, o), { what, deadline: 60, ok: "any" });
+  if (/revision has been compacted/.test(`${stdout}${stderr}`)) return undefined;
+  if (code === 0) return understood(host, what, () => parseCount(stdout)).count;
+  throw new RemoteError({ host: host.name, what, outcome: "failed", seen: `exit ${code}`, exit: code, output: stderr });
+}
+
+/** Who was a member, for whoever rebuilds the cluster. */
+async function membersOf(
+  host: RemoteHost,
+  o: SnapshotOrder,
+): Promise<{ id: string; name: string; peerURLs: string[] }[]> {
+  const what = "listing etcd's members";
+  const { stdout } = await host.run(etcdctl(o.via, 3, ["member", "list"], o), { what, deadline: 30 });
+  const members = understood(host, what, () => parseMembers(stdout));
+  return members.map(({ id, name, peerURLs }) => ({ id, name, peerURLs }));
+}
+
+function outcomeOf(rehearsal: Rehearsal): string {
+  if (!rehearsal.rehearsed) return `the restore is NOT rehearsed: ${rehearsal.why}`;
+  const { where, etcd, keys, revision, seconds } = rehearsal;
+  return `restored on ${where} by etcd ${etcd} in ${seconds} s: ${keys} keys at revision ${revision}, as in the live cluster`;
 }
 
 function parseSaved(stdout: string): { bytes: number; sha256: string; revision: string; keys: number } {

@@ -1,7 +1,7 @@
 /** The main job on real hosts: adopt, preview, 4→3, nothing to do, drift, 3→2, destroy. One lab, one decommission for many assertions. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { reset } from "../../lab/lab.ts";
@@ -119,6 +119,27 @@ test("a second up has nothing to do", async () => {
   succeeded(again);
   assert.match(again.output, /16 unchanged/);
   assert.doesNotMatch(again.output, /updated|created/);
+});
+
+test("a copy that is gone and one that was altered are drift, and up mends both", async () => {
+  const { backups, snapshot } = (await stack.outputs()) as {
+    backups: Record<string, { archive: string }>;
+    snapshot: { archive: string };
+  };
+  const gone = backups["master-2.example.com"]?.archive ?? "";
+  rmSync(gone);
+  appendFileSync(snapshot.archive, "x");
+  const refreshed = await stack.refresh();
+  succeeded(refreshed);
+  assert.match(refreshed.output, /MasterBackup\] drift: .*master-2\.example\.com.* is gone: `up` takes a fresh set/);
+  assert.match(refreshed.output, /EtcdSnapshot\] drift: .*etcd-snapshot.* is altered: `up` takes a fresh snapshot/);
+  const mended = await stack.up();
+  succeeded(mended);
+  assert.match(mended.output, /2 updated/);
+  const after = (await stack.outputs()) as typeof backups & { backups: typeof backups };
+  const fresh = after.backups["master-2.example.com"]?.archive ?? "";
+  assert.ok(fresh !== gone && existsSync(fresh));
+  assert.match((await stack.up()).output, /16 unchanged/);
 });
 
 test("a preview of one master fewer names every host's changes and leaves every host byte-identical", async () => {

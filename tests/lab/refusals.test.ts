@@ -157,15 +157,28 @@ test("a declared master that is not one, adding and removing at once, another ad
   );
 });
 
-test("the holder of the certificate authorities", async () => {
-  await withConfig(
-    (text) => text.replace(/^ {4}master-0.*\n/m, "    master-3.example.com: { address: 192.168.55.21 }\n"),
-    () =>
-      refused(
-        /master-0\.example\.com alone holds OpenShift's CA \(ca\.serial\.txt\)/,
-        /master-0\.example\.com alone holds etcd's CA/,
-      ),
+test("the holder of the certificate authorities, where there are two different ones of etcd; with one it may leave", async () => {
+  const first = (text: string) =>
+    text.replace(/^ {4}master-0.*\n/m, "    master-3.example.com: { address: 192.168.55.21 }\n");
+  const second = "/etc/origin/master/etc/etcd/ca";
+  await on(
+    "master-0",
+    `mkdir -p ${second} && cp -a /etc/etcd/ca/. ${second}/ && openssl req -x509 -newkey rsa:2048 -nodes -keyout ${second}/ca.key -out ${second}/ca.crt -subj /CN=another 2>/dev/null`,
   );
+  try {
+    await withConfig(first, () =>
+      refused(
+        /etcd's CA \(\/etc\/etcd\/ca\) is not one but several: .*\/etc\/etcd\/ca, ca\.crt [0-9a-f]{12}; .*\/etc\/origin\/master\/etc\/etcd\/ca, ca\.crt [0-9a-f]{12}/,
+      ),
+    );
+  } finally {
+    await on("master-0", "rm -rf /etc/origin/master/etc");
+  }
+  await withConfig(first, async () => {
+    const ran = await stack.preview();
+    assert.equal(ran.code, 0, ran.output);
+    assert.match(ran.output, /master-1\.example\.com: take over etcd's CA/);
+  });
 });
 
 test("a leaving host that is gone, unless it is acknowledged", async () => {

@@ -15,7 +15,7 @@ test("each way to etcdctl is one command line", () => {
   );
   assert.equal(
     etcdctl("oc-exec", 3, ["endpoint", "health"], { endpoint, pod: "master-etcd-master-1.example.com" }),
-    `oc exec master-etcd-master-1.example.com -n kube-system -c etcd -- env ETCDCTL_API=3 etcdctl ${v3} endpoint health`,
+    `KUBECONFIG=/etc/origin/master/admin.kubeconfig HOME=/proc/self oc exec master-etcd-master-1.example.com -n kube-system -c etcd -- env ETCDCTL_API=3 etcdctl ${v3} endpoint health`,
   );
 });
 

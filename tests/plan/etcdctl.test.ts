@@ -67,6 +67,7 @@ test("endpoint status of 3.2: nothing rounded, no leader is 0", () => {
   assert.deepEqual(etcdctl.parseEndpointStatus(fixture("v3.2-endpoint-status.json")), [
     {
       endpoint: "https://192.168.55.8:2379",
+      clusterId: "cdf818194e3a8c32",
       memberId: "91bc3c398fb3c146",
       leaderId: "ed4d2d8e7e88f599",
       revision: "9223372036854775807",
@@ -75,6 +76,7 @@ test("endpoint status of 3.2: nothing rounded, no leader is 0", () => {
     },
     {
       endpoint: "https://192.168.55.12:2379",
+      clusterId: "cdf818194e3a8c32",
       memberId: "5ee0b4528001",
       leaderId: "0",
       revision: "0",
@@ -180,4 +182,12 @@ test("snapshot status", () => {
   });
   for (const wrong of ["", "{}", "fe01cf57, 10", "Error: x"])
     assert.throws(() => etcdctl.parseSnapshotStatus(wrong), refusal(/snapshot status/), wrong);
+});
+
+test("the count of a range: exact revision, no count without keys, other lines passed over", () => {
+  const json = `{"header":{"cluster_id":1,"member_id":2,"revision":9223372036854775807,"raft_term":2},"kvs":[{"key":"ImNvdW50Ijo5","create_revision":2,"mod_revision":7,"version":2}],"more":true,"count":41}`;
+  assert.deepEqual(etcdctl.parseCount(`${json}\n`), { revision: "9223372036854775807", count: 41 });
+  assert.deepEqual(etcdctl.parseCount(`a warning\n{"header":{"revision":3}}`), { revision: "3", count: 0 });
+  for (const text of ["", "no pod", "{}", `{"header":{"revision":3},"count":"x"}`, `{"header":`])
+    assert.throws(() => etcdctl.parseCount(text), refusal(/^get: cannot make out/), text);
 });

@@ -17,12 +17,15 @@ import {
   balancerParts,
   clusterParts,
   configured,
+  ca,
   etcdConfText,
+  hashOf,
   idOf,
   master,
   masterParts,
   nodeParts,
   now,
+  placeOf,
   probed,
   started,
 } from "./world.ts";
@@ -30,7 +33,8 @@ import {
 const fixture = (name: string): string => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), "utf8");
 const sha256 = (bytes: string | Buffer): string => createHash("sha256").update(bytes).digest("hex");
 /** A healthy master-1 of four, with some parts otherwise; `undefined` takes the part out. */
-const seen = (parts: Record<string, Given | undefined> = {}) => masterFacts(probed(without(masterParts(1, 4), parts)));
+const seen = (parts: Record<string, Given | undefined> = {}, n = 1) =>
+  masterFacts(probed(without(masterParts(n, 4), parts)));
 const balancer = (parts: Record<string, Given | undefined> = {}) =>
   balancerFacts(probed(without(balancerParts("lb-0.example.com", 4), parts)), "/etc/haproxy/haproxy.cfg");
 const cluster = (parts: Record<string, Given | undefined> = {}, leaving: string[] = []) =>
@@ -136,6 +140,7 @@ describe("masterFacts", () => {
     );
     assert.deepEqual(facts.etcd.status, {
       endpoint: "https://192.168.55.12:2379",
+      clusterId: "cdf818194e3a8c32",
       memberId: idOf(1),
       leaderId: idOf(0),
       revision: "9007199254741001",
@@ -150,7 +155,7 @@ describe("masterFacts", () => {
     const facts = masterFacts("");
     assert.deepEqual(facts.files, {});
     assert.equal(facts.etcd, undefined);
-    assert.equal(facts.etcdSeen, "neither etcdctl nor master-exec is there");
+    assert.equal(facts.etcdSeen, "neither etcdctl nor master-exec nor oc is there");
     assert.equal(facts.readiness.ready, false);
     assert.equal(facts.readiness.seen, "HTTP no answer");
     assert.equal(facts.nodeService, undefined);
@@ -330,14 +335,37 @@ describe("masterFacts", () => {
       { port: 8444, since: 0 },
     ]));
 
-  it("the certificate authorities of a first master, a hostile serial escaped", () =>
-    assert.deepEqual(
-      seen({ authority: "/etc/origin/master/ca.serial.txt 1F\n/etc/etcd/ca/serial \x1b[1m\n" }).authority,
-      [
-        { path: "/etc/origin/master/ca.serial.txt", serial: "1F" },
-        { path: "/etc/etcd/ca/serial", serial: "\\x1b[1m" },
-      ],
-    ));
+  it("the certificate authorities of a first master", () => {
+    const { authority, trust, openssl } = seen({}, 0);
+    assert.deepEqual(authority, [
+      placeOf("/etc/origin/master/ca.serial.txt", "1F"),
+      placeOf("/etc/etcd/ca/serial", "0A"),
+    ]);
+    assert.deepEqual([trust, openssl], [{ openshift: [ca.openshift], etcd: [ca.etcd] }, true]);
+  });
+  it("a hostile serial escaped, what is no hash left out, what is missing not there", () => {
+    const lines = [
+      "/etc/etcd/ca/serial \x1b[1m",
+      `/etc/origin/master/etc/etcd/ca/serial - - ${ca.etcd} - -`,
+      `/etc/origin/master/ca.serial.txt 1F ${ca.etcd.toUpperCase()} x keys ${ca.etcd.slice(1)}`,
+      `/etc/a/ca/serial 1 ${ca.etcd} ${ca.openshift} key links`,
+      "sha256sum: 'standard input': Input/output error",
+    ];
+    const nothing = { certificate: [], key: false, digest: "" };
+    assert.deepEqual(seen({ authority: `${lines.join("\n")}\n` }).authority, [
+      { path: "/etc/etcd/ca/serial", serial: "\\x1b[1m", ...nothing },
+      { path: "/etc/origin/master/etc/etcd/ca/serial", serial: "", ...nothing },
+      { path: "/etc/origin/master/ca.serial.txt", serial: "1F", ...nothing },
+      { path: "/etc/a/ca/serial", serial: "1", certificate: [ca.etcd, ca.openshift], key: true, digest: "links" },
+    ]);
+  });
+  it("a bundle of what is trusted, each certificate once", () => {
+    const lines = ["a", "b", "a", "not a hash"].map(
+      (text) => `/etc/etcd/ca.crt ${text.length > 1 ? text : hashOf(text)}\n`,
+    );
+    assert.deepEqual(seen({ trust: lines.join("") }).trust, { openshift: [], etcd: [hashOf("a"), hashOf("b")] });
+    assert.equal(seen({ openssl: "" }).openssl, false);
+  });
 
   it("an empty folder of manifests, and one that is not there", () => {
     assert.deepEqual(seen({ pods: "" }).pods, []);

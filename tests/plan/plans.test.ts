@@ -21,6 +21,7 @@ import {
 } from "../../providers/plan/plans.ts";
 import { Refusal, Unasked } from "../../providers/plan/refusal.ts";
 import { diffOf, editsOf } from "../../providers/plan/show.ts";
+import type { Settings } from "../../providers/plan/settings.ts";
 import type { Change, Step, World } from "../../providers/plan/steps.ts";
 import { decide } from "../../providers/plan/topology.ts";
 import {
@@ -28,6 +29,7 @@ import {
   after,
   configured,
   etcdConfText,
+  etcdManifestText,
   fileOf,
   flanneldText,
   haproxyText,
@@ -851,6 +853,48 @@ describe("the snapshot", () => {
       name: "Refusal",
       message: /no healthy surviving etcd member/,
     }));
+  const last = (so: World, over: Change = change) => planSnapshot(so, over).at(-1) ?? assert.fail();
+  const manifest = (endpoint: string) => withFile(world, master(2), "manifest", () => etcdManifestText(endpoint));
+  it("the endpoint is the manifest's own", () => {
+    const step = last(manifest("https://master-2.example.com:4001"));
+    assert.ok(step.do === "snapshot" && step.endpoint === "https://master-2.example.com:4001");
+    assert.doesNotMatch(step.title, /names no endpoint/);
+  });
+  it("or the declared address, which the title says", () => {
+    for (const so of [
+      manifest("https://127.0.0.1:2379"),
+      withFile(world, master(2), "manifest", () => "kind: Pod\n"),
+      withMaster(world, master(2), { files: {} }),
+    ]) {
+      const step = last(so);
+      assert.ok(step.do === "snapshot" && step.endpoint === "https://192.168.55.13:2379");
+      assert.match(step.title, /etcd\.yaml names no endpoint, so the declared address is asked$/);
+    }
+  });
+  it("a manifest that leads to another host: refused", () =>
+    assert.throws(() => last(manifest("https://192.168.55.12:2379")), {
+      name: "Refusal",
+      message: /^master-2\.example\.com: .*etcd\.yaml: .*asks https:\/\/192\.168\.55\.12:2379, which is not/,
+    }));
+  it("etcdctl in the pod, and how, is shown", () => {
+    const by = (via: "host" | "master-exec" | "oc-exec") => last(withEtcd(world, { via }));
+    assert.match(by("host").commands?.join("") ?? "", /\(etcdctl of the host\)$/);
+    assert.match(by("master-exec").commands?.join("") ?? "", /\(in the etcd pod, by master-exec\)$/);
+    const step = by("oc-exec");
+    assert.match(step.commands?.join("") ?? "", /\(in the pod master-etcd-master-2\.example\.com, by oc exec\)$/);
+    assert.ok(step.do === "snapshot" && step.pod === "master-etcd-master-2.example.com");
+  });
+  it("where it is restored on trial is shown", () => {
+    const { settings } = change;
+    const title = (rehearsal: Settings["backup"]["rehearsal"]) =>
+      last(world, { ...change, settings: { ...settings, backup: { ...settings.backup, rehearsal } } }).title;
+    assert.match(
+      title(true),
+      /then restored on trial on this machine, if it has a fitting etcd, and its keys counted$/,
+    );
+    assert.match(title({ host: "etcd.example.com", address: "10.0.0.5" }), /on trial on etcd\.example\.com and its/);
+    assert.match(title(false), /; not restored on trial \(backup\.rehearsal is false\)$/);
+  });
   it("the v2 store where it has keys or flannel is there", () => {
     const v2 = (so: World) => planSnapshot(so, change).flatMap((step) => (step.do === "snapshot" ? [step.v2] : []));
     const none = withEtcd(world, { v2: false });
@@ -1021,7 +1065,9 @@ describe("the snapshot and the stats socket", () => {
     }));
     assert.deepEqual(endpoint(renamed, change), ["https://192.168.55.13:2379"]);
     const six = { ...change, survivors: { ...change.survivors, [master(2)]: "fd00::13" } };
-    assert.deepEqual(endpoint(world, six), ["https://[fd00::13]:2379"]);
+    const asked = withFile(world, master(2), "manifest", () => etcdManifestText("https://[FD00::13]:2379"));
+    assert.deepEqual(endpoint(asked, six), ["https://[FD00::13]:2379"]);
+    assert.deepEqual(endpoint(withMaster(world, master(2), { files: {} }), six), ["https://[fd00::13]:2379"]);
   });
   it("by revision as a number, not as text", () => {
     const so = withEtcd(

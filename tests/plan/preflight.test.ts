@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { ArchivedAuthority } from "../../providers/plan/archived-authority.ts";
 import { type Hosts, type MasterFacts, isReachable } from "../../providers/plan/facts.ts";
 import {
   planAuthority,
@@ -17,13 +18,17 @@ import { type Judgement, judge, toleranceInWords } from "../../providers/plan/pr
 import type { Change, World } from "../../providers/plan/steps.ts";
 import {
   after,
+  archiveOf,
+  ca,
   changeOf,
   fileOf,
+  hashOf,
   healthy,
   idOf,
   inventoryText,
   master,
   mastersOf,
+  placeOf,
   removal,
   swap,
   unreachable,
@@ -34,6 +39,7 @@ import {
   withFile,
   withMaster,
   withNode,
+  etcdManifestText,
 } from "./world.ts";
 
 const [lb0, lb1, node0] = ["lb-0.example.com", "lb-1.example.com", "node-0.example.com"];
@@ -80,22 +86,24 @@ const membersOf = (world: World) => {
 };
 /** One sentence for each authority. */
 const authorities = ["OpenShift's CA \\(ca\\.serial\\.txt\\)", "etcd's CA \\(\\/etc\\/etcd\\/ca\\)"];
-const remedy =
-  "without it no node or member can ever be added; handing .* is not built yet: copy it .* and run this again$";
-const alone = (n: number): RegExp[] =>
+/** Of a leaving holder whose serials are no numbers. */
+const spoilt = (n: number): RegExp[] =>
   authorities.map(
     (what) =>
-      new RegExp(`^master-${n}\\.example\\.com alone holds ${what}, or a newer serial of it than any other: ${remedy}`),
+      new RegExp(
+        `^master-${n}\\.example\\.com leaves and holds ${what} with a serial that is no hexadecimal number \\(/etc/.*: "0x20"\\): .*; mend it, or move that authority away$`,
+      ),
   );
 const lost = (n: number): RegExp[] =>
   authorities.map(
     (what) =>
-      new RegExp(`^master-${n}\\.example\\.com cannot be asked and no master that stays holds ${what}: ${remedy}`),
+      new RegExp(
+        `^master-${n}\\.example\\.com cannot be asked and no master that stays holds ${what}, .*; no verified archive of it in \\./backups/master-${n}\\.example\\.com on this machine holds that either: bring`,
+      ),
   );
-const holdsAll: MasterFacts["authority"] = [
-  { path: "/etc/origin/master/ca.serial.txt", serial: "1F" },
-  { path: "/etc/etcd/ca/serial", serial: "0A" },
-];
+const [serialPath, etcdPath] = ["/etc/origin/master/ca.serial.txt", "/etc/etcd/ca/serial"];
+const holdsAll = [placeOf(serialPath, "1F"), placeOf(etcdPath, "0A")];
+const holdsSpoilt = [placeOf(serialPath, "0x20"), placeOf(etcdPath, "0x20")];
 
 describe("nothing is refused", () => {
   it("4→3 of a healthy cluster", () => {
@@ -215,9 +223,9 @@ describe("one thing wrong: one sentence (4→3)", () => {
       /^master-3\.example\.com runs pods with local data that a drain deletes \(shop\/till\): .*`local-data:master-3\.example\.com`$/,
     ],
     [
-      "an authority without a heir",
-      withMaster(withMaster(world, master(0), { authority: [] }), master(3), { authority: holdsAll }),
-      ...alone(3),
+      "an authority that cannot be handed over",
+      withMaster(withMaster(world, master(0), { authority: [] }), master(3), { authority: holdsSpoilt }),
+      ...spoilt(3),
     ],
     [
       "an inventory that cannot be read",
@@ -239,6 +247,16 @@ describe("one thing wrong: one sentence (4→3)", () => {
       "too little room on the leaving host",
       withMaster(world, master(3), { freeForBackup: 1 }),
       /^master-3\.example\.com: 1 MiB are free/,
+    ],
+    [
+      "a manifest of etcd that leads to another host",
+      withFile(world, master(1), "manifest", () => etcdManifestText("https://192.168.55.120:2379")),
+      /^master-1\.example\.com: \/etc\/origin\/node\/pods\/etcd\.yaml: the liveness probe of etcd asks https:\/\/192\.168\.55\.120:2379, which is not master-1\.example\.com \(192\.168\.55\.12\); put this host's own endpoint there, or correct its address/,
+    ],
+    [
+      "a manifest of etcd that is no YAML",
+      withFile(world, master(0), "manifest", () => "a: [\n"),
+      /^master-0\.example\.com: \/etc\/origin\/node\/pods\/etcd\.yaml: it is no YAML/,
     ],
     [
       "a cluster that cannot be asked",
@@ -447,7 +465,7 @@ describe("every reason at once", () => {
     so = withBalancer(unreachable(so, lb0), lb1, { active: false, valid: false });
     so = withCluster(withEtcd(so, { alarms: [{ memberId: idOf(0), alarm: "NOSPACE" }] }), { unknown: ["nodes: x"] });
     so = withMaster(so, master(1), { unreadable: ["flanneld is no readable file"] });
-    so = withMaster(so, master(2), { authority: holdsAll });
+    so = withMaster(so, master(2), { authority: holdsSpoilt });
     so = withMaster({ ...so, inventory: { unreachable: "ENOENT" } }, master(0), { authority: [] });
     const found = refusals(so, change, mastersOf(3));
     refused(found, [
@@ -459,7 +477,7 @@ describe("every reason at once", () => {
       /has an alarm/,
       /could not be asked: nodes/,
       /flanneld is no readable file/,
-      ...alone(2),
+      ...spoilt(2),
       /inventory cannot be read/,
       /below-three/,
       /even-members/,
@@ -559,88 +577,142 @@ describe("adoption", () => {
 
 describe("the certificate authorities", () => {
   const { world, change } = removal(4, [0]);
-  const [path, etcdPath] = holdsAll.map((file) => file.path) as [string, string];
   /** What the leaving first master and a survivor hold. */
   const held = (leaver: MasterFacts["authority"], heir: MasterFacts["authority"]): World =>
     withMaster(withMaster(world, master(0), { authority: leaver }), master(2), { authority: heir });
 
-  it("the holder leaves", () => refused(refusals(world, change), alone(0)));
-  it("the holder leaves and a survivor has a copy of all of it", () =>
-    assert.deepEqual(refusals(held(holdsAll, holdsAll), change), []));
-  it("a copy of half of it is none of the other half", () => {
-    refused(refusals(held(holdsAll, holdsAll.slice(0, 1)), change), alone(0).slice(1));
-    refused(refusals(held(holdsAll, holdsAll.slice(1)), change), alone(0).slice(0, 1));
+  it("the holder leaves: it hands over", () => assert.deepEqual(refusals(world, change), []));
+  it("the holder leaves and a survivor has a copy of all of it, or half", () => {
+    assert.deepEqual(refusals(held(holdsAll, holdsAll), change), []);
+    assert.deepEqual(refusals(held(holdsAll, holdsAll.slice(1)), change), []);
   });
-  it("each on another survivor", () => {
-    const so = withMaster(held(holdsAll, holdsAll.slice(0, 1)), master(3), { authority: holdsAll.slice(1) });
-    assert.deepEqual(refusals(so, change), []);
-  });
-  it("a copy on another leaving host is none", () => {
+  it("two leave and both hold", () => {
     const { world: five, change: two } = removal(5, [0, 1]);
-    refused(refusals(withMaster(five, master(1), { authority: holdsAll }), two, mastersOf(5)), [
-      ...alone(0),
-      ...alone(1),
-    ]);
+    assert.deepEqual(refusals(withMaster(five, master(1), { authority: holdsAll }), two, mastersOf(5)), []);
   });
-  it("a stale copy is none: its serial would be given out twice", () =>
-    refused(
-      refusals(
-        held(
-          holdsAll,
-          holdsAll.map((file) => ({ ...file, serial: "05" })),
-        ),
-        change,
-      ),
-      alone(0),
-    ));
 
   const cases: [leaver: string, heir: string, good: boolean][] = [
     ["1F", "1F", true],
-    ["1F", "1f", true],
-    ["1F", "001F", true],
+    ["1F", "1E", true],
     ["1F", "20", true],
-    ["1F", "1E", false],
-    ["9", "10", true],
-    ["10", "9", false],
-    ["FF", "100", true],
-    ["100", "FF", false],
-    ["FFFFFFFFFFFFFFFE", "FFFFFFFFFFFFFFFF", true],
-    ["FFFFFFFFFFFFFFFF", "FFFFFFFFFFFFFFFE", false],
-    ["1F", "", false],
-    ["1F", "\\x1b[1m", false],
-    ["1F", "0x20", false],
+    ["1F", "", true],
+    ["1F", "\\x1b[1m", true],
+    ["1F", "0x20", true],
+    ["0x20", "1F", false],
+    ["0x20", "FFFFFFFFFFFFFFFF", false],
   ];
-  for (const file of [path, etcdPath])
+  for (const file of [serialPath, etcdPath])
     for (const [leaver, heir, good] of cases)
       it(`${file}: ${leaver} leaves, ${heir || "an empty one"} stays`, () => {
-        const found = refusals(held([{ path: file, serial: leaver }], [{ path: file, serial: heir }]), change);
+        const found = refusals(held([placeOf(file, leaver)], [placeOf(file, heir)]), change);
         refused(
           found,
           good
             ? []
-            : alone(0)
-                .slice(file === path ? 0 : 1)
+            : spoilt(0)
+                .slice(file === serialPath ? 0 : 1)
                 .slice(0, 1),
         );
       });
-  it("the newest of several files of one authority counts, on both sides", () => {
-    const two = (...serials: string[]) =>
-      serials.map((serial, n) => ({ path: `/etc/origin/${n}/ca.serial.txt`, serial }));
-    assert.deepEqual(refusals(held(two("5", "1F"), two("20", "3")), change), []);
-    refused(refusals(held(two("5", "1F"), two("1E", "3")), change), alone(0).slice(0, 1));
-  });
   it("the files beside a serial are no serial", () => {
     const beside = ["/etc/origin/master/ca.serial.txt.bak", "/etc/etcd/ca/serial.old", "/etc/etcd/ca/index.txt"];
     assert.deepEqual(
       refusals(
         held(
-          beside.map((one) => ({ path: one, serial: "1F" })),
+          beside.map((one) => placeOf(one, "0x20")),
           [],
         ),
         change,
       ),
       [],
     );
+  });
+
+  describe("refused with what was found where", () => {
+    const foreign = hashOf("foreign");
+    const short = (hash: string) => hash.slice(0, 12);
+    const etcd = (over: Partial<MasterFacts["authority"][number]>) => placeOf(etcdPath, "0A", over);
+    it("two authorities on two hosts", () =>
+      refused(refusals(held(holdsAll, [etcd({ certificate: [foreign] })]), change), [
+        new RegExp(
+          `^etcd's CA .* is not one but several: master-0\\.example\\.com: /etc/etcd/ca, ca\\.crt ${short(ca.etcd)}; master-2\\.example\\.com: /etc/etcd/ca, ca\\.crt ${short(foreign)}; move away`,
+        ),
+        new RegExp(
+          `^etcd's CA .* is not the cluster's: found master-2\\.example\\.com: .*${short(foreign)}; .* on master-1\\.example\\.com \\(${short(ca.etcd)}\\), master-2`,
+        ),
+      ]));
+    it("two authorities in the two places of one host", () => {
+      const slip = placeOf("/etc/origin/master/etc/etcd/ca/serial", "01", { certificate: [foreign] });
+      refused(refusals(held([...holdsAll, slip], []), change), [
+        new RegExp(
+          `is not one but several: master-0.*: /etc/etcd/ca, .*; master-0\\.example\\.com: /etc/origin/master/etc/etcd/ca, ca\\.crt ${short(foreign)};`,
+        ),
+        /is not the cluster's: found master-0\.example\.com: \/etc\/origin\/master\/etc\/etcd\/ca/,
+      ]);
+    });
+    it("one that a survivor does not trust", () => {
+      const so = withMaster(world, master(3), { trust: { openshift: [foreign], etcd: [] } });
+      refused(refusals(so, change), [
+        new RegExp(
+          `^OpenShift's CA .* is not the cluster's: found master-0.*ca\\.serial\\.txt, ca\\.crt ${short(ca.openshift)}; /etc/origin/master/ca\\.crt is another on master-3\\.example\\.com \\(${short(foreign)}\\); move`,
+        ),
+        /^etcd's CA .* is another on master-3\.example\.com \(not there\); move/,
+      ]);
+    });
+    it("trusted as one of a bundle", () =>
+      assert.deepEqual(
+        refusals(
+          withMaster(world, master(3), { trust: { openshift: [ca.openshift], etcd: [foreign, ca.etcd] } }),
+          change,
+        ),
+        [],
+      ));
+    it("without its key or certificate, and nobody else has it", () => {
+      refused(refusals(held([holdsAll[0] ?? assert.fail(), etcd({ key: false })], []), change), [
+        /^master-0\.example\.com leaves and holds etcd's CA .* without its ca\.key \(.*\), and no other master holds it: put it back/,
+      ]);
+      refused(refusals(held([etcd({ certificate: [] })], []), change), [/without its ca\.crt \(.*no ca\.crt\)/]);
+      assert.deepEqual(refusals(held([etcd({ key: false })], [etcd({})]), change), []);
+    });
+    for (const [digest, why] of [
+      ["links", /: there are links or special files in it; copy \/etc\/etcd\/ca and .* by hand/],
+      ["large", /: it is larger than 64 MiB or has more than 5000 files; copy/],
+      ["", /: what it holds could not be read whole; copy/],
+    ] as const) {
+      it(`a tree that cannot be handed over: ${digest}`, () =>
+        refused(refusals(held([etcd({ digest })], []), change), [why]));
+      it(`and the successor has it by hand: ${digest}`, () =>
+        assert.deepEqual(
+          refusals(withMaster(held([etcd({ digest })], []), master(1), { authority: [etcd({})] }), change),
+          [],
+        ));
+    }
+    it("no openssl on a master that takes over; where nothing is taken over it is not needed", () => {
+      const without = (n: number) => withMaster(world, master(n), { openssl: false });
+      refused(refusals(without(2), change), [/^master-2\.example\.com: openssl is not there to prove OpenShift's CA/]);
+      refused(refusals(without(1), change), [/^master-1.* OpenShift's CA/, /^master-1.* etcd's CA/]);
+      assert.deepEqual(refusals(without(0), change), []);
+    });
+    it("nobody leaves: noted only", () => {
+      const { change: none } = removal(4, []);
+      const so = withMaster(world, master(2), { authority: [etcd({ certificate: [foreign] })] });
+      const { refusals: no, notes } = judge(so, none, four);
+      assert.deepEqual(no, []);
+      refused(notes, [/^etcd 4 members/, /is not one but several/, /is not the cluster's/]);
+    });
+    it("a holder that is not the first of the inventory: noted", () => {
+      const { world: so, change: last } = removal(4, [3]);
+      const { refusals: no, notes } = judge(
+        withMaster(so, master(2), { authority: [placeOf(etcdPath, "0B")] }),
+        last,
+        four,
+      );
+      assert.deepEqual(no, []);
+      refused(notes, [
+        /^etcd 4→3/,
+        /^master-2\.example\.com holds etcd's CA .* is not the first of \[etcd\] in the inventory, which is master-0\.example\.com$/,
+      ]);
+    });
   });
 
   describe("the holder is gone", () => {
@@ -656,6 +728,56 @@ describe("the certificate authorities", () => {
       ));
     it("a survivor holds both: whether they are as new cannot be told", () =>
       assert.deepEqual(refusals(withMaster(gone, master(2), { authority: holdsAll }), acknowledged), []));
+    it("which is told", () => {
+      const { notes } = judge(withMaster(gone, master(2), { authority: holdsAll }), acknowledged, four);
+      assert.equal(
+        notes.filter((one) => /^master-0.* cannot be asked: that .* on master-2.* cannot be told$/.test(one)).length,
+        2,
+      );
+    });
+    describe("and there are archives", () => {
+      const identity = { ...acknowledged.settings.backup, identity: "~/age.key" };
+      const opened = { ...acknowledged, settings: { ...acknowledged.settings, backup: identity } };
+      const stored = { sha256: hashOf("age"), bytes: 900 };
+      const withArchives = (...archives: ArchivedAuthority[]): World => ({
+        ...gone,
+        archives: { [master(0)]: archives },
+      });
+      it("both authorities in one", () =>
+        assert.deepEqual(refusals(withArchives(archiveOf(holdsAll)), acknowledged), []));
+      it("each in another", () =>
+        assert.deepEqual(
+          refusals(withArchives(archiveOf(holdsAll.slice(1)), archiveOf(holdsAll.slice(0, 1))), acknowledged),
+          [],
+        ));
+      it("one of the two", () =>
+        refused(refusals(withArchives(archiveOf(holdsAll.slice(0, 1))), acknowledged), lost(0).slice(1)));
+      it("without the key", () =>
+        refused(
+          refusals(withArchives(archiveOf(holdsAll.map((one) => ({ ...one, key: false })))), acknowledged),
+          lost(0),
+        ));
+      it("of another cluster", () =>
+        refused(
+          refusals(withArchives(archiveOf([placeOf(etcdPath, "0A", { certificate: [hashOf("x")] })])), acknowledged),
+          [
+            lost(0)[0] ?? assert.fail(),
+            /^etcd's CA .* is not the cluster's: found \/srv\/backups\/.* \(of master-0\.example\.com\): \/etc\/etcd\/ca, ca\.crt/,
+          ],
+        ));
+      it("of another cluster than the CA that a survivor holds: it counts for nothing", () => {
+        const old = withArchives(archiveOf([placeOf(etcdPath, "FF", { certificate: [hashOf("x")] })]));
+        assert.deepEqual(refusals(withMaster(old, master(1), { authority: holdsAll }), acknowledged), []);
+      });
+      it("encrypted: with an identity only", () => {
+        const so = withArchives({ ...archiveOf(holdsAll), stored });
+        refused(refusals(so, acknowledged), [
+          /holds OpenShift's CA .*; archives in \.\/backups\/master-0\.example\.com are encrypted: name .*backup\.identity$/,
+          /holds etcd's CA .*backup\.identity$/,
+        ]);
+        assert.deepEqual(refusals(so, opened), []);
+      });
+    });
     it("neither etcd nor the cluster knows it any more", () => {
       const forgotten = withCluster(
         withEtcd(gone, ({ members }) => ({ members: members.slice(1) })),

@@ -152,6 +152,31 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
       /^backup\.stamp: .*expected string.*got 20261123$/,
     ],
     [
+      "a rehearsal that is neither yes, no nor a host",
+      withKey("backup", { rehearsal: "yes" }),
+      /^backup\.rehearsal: expected true, false, or a host: \{ host, address \}, got "yes"$/,
+    ],
+    [
+      "a rehearsal host without its address",
+      withKey("backup", { rehearsal: { host: "etcd.example.com" } }),
+      /^backup\.rehearsal\.address: .*expected string.*got nothing$/,
+    ],
+    [
+      "a rehearsal host that is an option",
+      withKey("backup", { rehearsal: { host: "-x", address: "10.0.0.5" } }),
+      /^backup\.rehearsal\.host: expected a host name/,
+    ],
+    [
+      "an unknown key of the rehearsal",
+      withKey("backup", { rehearsal: { host: "e", address: "10.0.0.5", port: 2 } }),
+      /^backup\.rehearsal\.port: there is no such key$/,
+    ],
+    [
+      "a master's name at another address",
+      withKey("backup", { rehearsal: { host: name, address: "10.0.0.5" } }),
+      /^backup\.rehearsal\.address: master-0\.example\.com is declared with the address 192\.168\.55\.8 in openshift-masters:masters; name that one$/,
+    ],
+    [
       "a risk that does not exist",
       withKey("acknowledge", ["losing-quorum"]),
       /^acknowledge\.0: expected below-three-masters, even-members, host-gone:<name>.*, got "losing-quorum"$/,
@@ -259,7 +284,7 @@ describe("what is right", () => {
       loadBalancers: {},
       nodes: {},
       inventory: { path: "./hosts" },
-      backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "" },
+      backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "", rehearsal: true },
       acknowledge: [],
     });
   });
@@ -294,7 +319,13 @@ describe("what is right", () => {
       loadBalancers: { lb: { kind: "haproxy", address: "10.0.0.9", config: "/a b", service: "rh-haproxy18@x.y" } },
       nodes: { n: { address: "10.0.0.3" } },
       inventory: { path: "/etc/ansible/hosts", host: "admin", address: "10.0.0.4" },
-      backup: { directory: "/b", archive: "./a", keep: 1, stamp: "2026-11-23" },
+      backup: {
+        directory: "/b",
+        archive: "./a",
+        keep: 1,
+        stamp: "2026-11-23",
+        rehearsal: { host: "etcd.example.com", address: "10.0.0.5" },
+      },
       acknowledge: [
         "below-three-masters",
         "even-members",

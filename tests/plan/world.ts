@@ -3,7 +3,9 @@
  * through the readers of `facts.ts`. A test changes one thing of it; `after` says what the hosts show once a step is done.
  */
 import { createHash } from "node:crypto";
+import type { ArchivedAuthority } from "../../providers/plan/archived-authority.ts";
 import type {
+  AuthorityFacts,
   BalancerFacts,
   ClusterFacts,
   EtcdFacts,
@@ -82,6 +84,17 @@ export function changeOf(count: number, leaving: readonly number[], acknowledge:
 export const configured = 1_700_000_000;
 export const started = configured + 500;
 export const now = configured + 90_000;
+
+/** As openshift-ansible lays it down, as far as it is read. */
+export const etcdManifestText = (endpoint: string): string => `apiVersion: v1
+kind: Pod
+spec:
+  containers:
+  - name: etcd
+    livenessProbe:
+      exec:
+        command: [etcdctl, --cert-file, /etc/etcd/peer.crt, --endpoints, "${endpoint}", cluster-health]
+`;
 
 export const etcdConfText = (n: number, count: number): string => `ETCD_NAME=${master(n)}
 ETCD_LISTEN_PEER_URLS=https://${addressOf(n)}:2380
@@ -201,6 +214,34 @@ const absent = service("not-found", "inactive", "");
 const machineId = (name: string): string => createHash("md5").update(name).digest("hex");
 const ready = "healthz/ready\nok\n200\n";
 
+export const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+/** sha256 of the two ca.crt. */
+export const ca = { openshift: hashOf("openshift-signer"), etcd: hashOf("etcd-signer") };
+/** A place of a CA as the probe tells it, of the cluster's own CA and whole. */
+export function placeOf(path: string, serial: string, over: Partial<AuthorityFacts> = {}): AuthorityFacts {
+  const isEtcd = path.endsWith("/ca/serial");
+  return {
+    path,
+    serial,
+    certificate: [isEtcd ? ca.etcd : ca.openshift],
+    key: true,
+    digest: hashOf(isEtcd ? `the tree of ${serial}` : serial),
+    ...over,
+  };
+}
+
+/** An archive of this machine with these places. */
+export const archiveOf = (
+  places: readonly AuthorityFacts[],
+  takenAt = "2026-11-20T10:00:00.000Z",
+): ArchivedAuthority => ({
+  archive: `/srv/backups/${takenAt.slice(0, 10)}.tar.gz`,
+  sha256: hashOf(takenAt),
+  bytes: 1000,
+  takenAt,
+  places: places.map((place) => ({ ...place, members: [place.path.slice(1)] })),
+});
+
 /** Every part of `masterProbe` for a healthy master. */
 export const masterParts = (n: number, count: number, leader = 0): Record<string, Given> => ({
   hostname: `${master(n)}\n`,
@@ -212,7 +253,7 @@ export const masterParts = (n: number, count: number, leader = 0): Record<string
   flanneld: flanneldText(count),
   "service:flanneld": running,
   "stale:flanneld": "",
-  manifest: "apiVersion: v1\nkind: Pod\n",
+  manifest: etcdManifestText(`https://${addressOf(n)}:2379`),
   pods: "apiserver.yaml\ncontroller.yaml\netcd.yaml\n",
   disabled: "ls: cannot access '/etc/origin/node/pods/disabled': No such file or directory\n",
   "config-mtime": `${configured}\n`,
@@ -220,7 +261,12 @@ export const masterParts = (n: number, count: number, leader = 0): Record<string
   "service:origin-node": running,
   "service:atomic-openshift-node": absent,
   free: "/dev/vda1 41152736 9000000 30000000 24% /\n900\t/etc/origin\n300\t/etc/etcd\n100\t/etc/sysconfig\n",
-  authority: n === 0 ? "/etc/origin/master/ca.serial.txt 1F\n/etc/etcd/ca/serial 0A\n" : "",
+  authority:
+    n === 0
+      ? `/etc/origin/master/ca.serial.txt 1F ${ca.openshift} ${ca.openshift} key ${hashOf("1F")}\n/etc/etcd/ca/serial 0A ${ca.etcd} ${ca.etcd} key ${hashOf("the tree of 0A")}\n`
+      : "",
+  trust: `/etc/origin/master/ca.crt ${ca.openshift}\n/etc/etcd/ca.crt ${ca.etcd}\n`,
+  openssl: "/usr/bin/openssl\n",
   ready,
   via: "host\n",
   members: [membersText(count), 0],
@@ -426,6 +472,15 @@ export function after(world: World, step: Step): World {
     case "backup":
     case "snapshot":
       return world;
+    case "hand-over": {
+      const path = step.authority === "etcd" ? "/etc/etcd/ca/serial" : "/etc/origin/master/ca.serial.txt";
+      return withMaster(world, step.host, ({ authority }) => ({
+        authority: [
+          ...authority.filter((one) => one.path !== path),
+          placeOf(path, step.serial, { digest: step.digest }),
+        ],
+      }));
+    }
     case "edit":
       return written(world, step.host, step.edit);
     case "balance": {

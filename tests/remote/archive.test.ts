@@ -285,6 +285,40 @@ describe("what cannot be trusted gets no final name", () => {
   });
 });
 
+describe("killed with -9 in the middle of the stream", () => {
+  test("no partial file under a final name; the next run completes and clears up", async () => {
+    const big = join(root, "killed");
+    mkdirSync(big);
+    writeFileSync(join(big, "file"), randomBytes(30_000_000));
+    const over = { content: { paths: [big], noted: [], packages: false } };
+    // a process of its own, as the provider is: it says when bytes are on their way, and is killed then
+    const script = `import { Connections } from ${JSON.stringify(join(import.meta.dirname, "../../providers/remote/ssh.ts"))};
+      import { takeArchive } from ${JSON.stringify(join(import.meta.dirname, "../../providers/remote/backup.ts"))};
+      const real = new Connections(${JSON.stringify(sshd.settings())}).host({ name: "${name}", address: "127.0.0.1" });
+      const slow = { name: real.name, address: real.address, run: (s, r) => real.run(s, r), runBytes: (s, r) => real.runBytes(s, r), hold: (s, r) => real.hold(s, r),
+        stream: (s, r) => { setTimeout(() => console.log("streaming"), 1500); return real.stream(s.replace("| copy", "| { head -c 9000000; sleep 60; cat; } | copy"), r); } };
+      await takeArchive(slow, { ...${JSON.stringify(order("killed", over))}, say: () => {} });`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    child.kill("SIGKILL");
+    await ended;
+    const isPart = (one: string) => /\.(part|work)$/.test(one);
+    const left = leftOf("killed");
+    assert.ok(left.length >= 2, `killed too early or too late: ${left.join(", ")}`);
+    assert.deepEqual(
+      left.filter((one) => !isPart(one)),
+      [],
+    );
+    const record = await takeArchive(host, order("after-kill", over));
+    assert.equal(await archiveState(record), "there");
+    assert.deepEqual(leftOf("killed"), []);
+    rmSync(big, { recursive: true });
+  });
+});
+
 describe("full disks", () => {
   const skip = process.getuid?.() === 0 ? false : "a small file system needs root";
   const small = (folder: string, mib: number) => {

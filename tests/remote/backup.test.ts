@@ -149,7 +149,7 @@ describe("a snapshot", { skip }, () => {
   async function snapshot(run: string, over: Partial<SnapshotOrder> = {}): Promise<SnapshotOrder> {
     const { stdout } = await second.run(etcdctl("host", 3, ["endpoint", "status", "-w", "json"], { endpoint }), quick);
     const liveRevision = parseEndpointStatus(stdout)[0]?.revision ?? "none";
-    return { ...order(run), endpoint, via: "host", liveRevision, v2: false, ...over };
+    return { ...order(run), endpoint, via: "host", liveRevision, v2: false, rehearsal: "nowhere", ...over };
   }
   const inEtcd = async () => (await second.run("ls -A /var/lib/etcd", quick)).stdout;
 

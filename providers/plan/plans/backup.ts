@@ -1,10 +1,12 @@
-/** MasterBackup, EtcdSnapshot and CertificateAuthority: before anything changes. */
+/** MasterBackup and EtcdSnapshot: before anything changes. */
 import { masterContent } from "../backup-script.ts";
+import { etcdPod, type EtcdctlVia } from "../etcdctl-command.ts";
+import { ownEndpoint } from "../etcd-manifest.ts";
 import { isReachable } from "../facts.ts";
 import { beyond, mountsOf } from "../pod-mounts.ts";
-import { clientUrl } from "../probe.ts";
-import { Unasked } from "../refusal.ts";
-import type { Change, Step, World } from "../steps.ts";
+import { clientUrl, paths } from "../probe.ts";
+import { Refusal, Unasked } from "../refusal.ts";
+import { type Change, type Step, type World, identityOf } from "../steps.ts";
 import { type Planner, survivor, leaver } from "./asked.ts";
 
 /** A fresh, verified set of every master that can be reached; the leaving ones first of all. */
@@ -43,7 +45,7 @@ export const planSnapshot: Planner = (world, change) => {
   const newest = (a: string, b: string) => Number(BigInt(b) - BigInt(a));
   const best = candidates.toSorted((a, b) => newest(a.status.revision, b.status.revision))[0];
   if (best === undefined) throw new Unasked("no healthy surviving etcd member to take a snapshot of");
-  const endpoint = clientUrl(change.survivors[best.host] ?? "");
+  const { endpoint, named } = endpointOf(best.host, world, change);
   const v2 = best.etcd.v2 || Object.keys(change.survivors).some((host) => survivor(world, host).flanneld !== undefined);
   const configs = planBackups(world, change).map((step): Step => ({
     do: "backup",
@@ -51,6 +53,9 @@ export const planSnapshot: Planner = (world, change) => {
     host: step.host,
     title: "back up /etc/etcd on its own",
   }));
+  const { via } = best.etcd;
+  const pod = etcdPod(survivor(world, best.host).identity.hostname);
+  const scope = `snapshot of etcd at revision ${best.status.revision} or later${v2 ? ", and of the v2 store" : ""}, verified off the host`;
   return [
     ...configs,
     {
@@ -59,14 +64,41 @@ export const planSnapshot: Planner = (world, change) => {
       v2,
       revision: best.status.revision,
       endpoint,
-      via: best.etcd.via,
-      title: `snapshot of etcd at revision ${best.status.revision} or later${v2 ? ", and of the v2 store" : ""}, verified off the host`,
-      commands: [
-        `etcdctl --endpoints ${endpoint} snapshot save /var/lib/etcd/… (${best.etcd.via === "host" ? "etcdctl of the host" : "in the etcd pod, by master-exec"})`,
-      ],
+      via,
+      ...(via === "oc-exec" ? { pod } : {}),
+      title: `${scope}; ${rehearsalOf(change)}${named ? "" : `; ${etcdManifest} names no endpoint, so the declared address is asked`}`,
+      commands: [`etcdctl --endpoints ${endpoint} snapshot save /var/lib/etcd/… (${placeOf(via, pod)})`],
     },
   ];
 };
 
-/** The hand-over of a certificate authority is refused by Preflight; nothing else is ever to be done. */
-export const planAuthority: Planner = () => [];
+const etcdManifest = `${paths.pods}/etcd.yaml`;
+
+/**
+ * Where etcd of a host is asked: as its manifest says, or else at its declared address.
+ * @throws Refusal when the manifest names another host
+ */
+export function endpointOf(host: string, world: World, change: Change): { endpoint: string; named: boolean } {
+  const { manifest } = survivor(world, host).files;
+  const own = () => manifest && ownEndpoint(manifest.text, identityOf(host, change.survivors));
+  try {
+    const endpoint = own();
+    return { endpoint: endpoint ?? clientUrl(change.survivors[host] ?? ""), named: endpoint !== undefined };
+  } catch (error) {
+    if (error instanceof Refusal) throw new Refusal(`${host}: ${etcdManifest}: ${error.message}`);
+    throw error;
+  }
+}
+
+function placeOf(via: EtcdctlVia, pod: string): string {
+  if (via === "host") return "etcdctl of the host";
+  return via === "master-exec" ? "in the etcd pod, by master-exec" : `in the pod ${pod}, by oc exec`;
+}
+
+/** Whether there is an etcd to rehearse with shows when it is done. */
+function rehearsalOf({ settings }: Change): string {
+  const { rehearsal } = settings.backup;
+  if (rehearsal === false) return "not restored on trial (backup.rehearsal is false)";
+  const where = rehearsal === true ? "this machine, if it has a fitting etcd," : rehearsal.host;
+  return `then restored on trial on ${where} and its keys counted`;
+}

@@ -1,4 +1,6 @@
-/** The hosts that leave: reachable, drainable, and no sole holder of a certificate authority. */
+/** The hosts that leave: reachable, drainable, and able to hand over the certificate authorities they hold. */
+import { distrusted, objections } from "../authority-objections.ts";
+import { type Custody, authorities, custodyOf, doubled } from "../authority.ts";
 import { type Hosts, isReachable } from "../facts.ts";
 import { memberOf, viewOfSurvivors } from "../members.ts";
 import { isEvictable } from "../plans.ts";
@@ -45,36 +47,61 @@ function isNeeded(name: string, world: World, change: Change, before: Hosts | un
   return isMember || isNode || name in (before ?? {});
 }
 
-/** The files of the two certificate authorities: OpenShift's serial, and etcd's CA in either of its places. */
-const authorities = {
-  "OpenShift's CA (ca.serial.txt)": /\/ca\.serial\.txt$/,
-  "etcd's CA (/etc/etcd/ca)": /\/etcd\/ca\/serial$/,
+/**
+ * What a leaving host holds can be handed over, or taken from an archive of it. Without an authority no node or member can ever
+ * be added, so no risk covers its loss.
+ */
+export const authority: Check = (world, change) => {
+  const found = (["openshift", "etcd"] as const).map((name) => {
+    const custody = custodyOf(world, change, name);
+    return {
+      refusals: [...objections(world, change, custody), ...lost(world, change, custody)],
+      notes: notesOn(world, change, custody),
+    };
+  });
+  return { refusals: found.flatMap((one) => one.refusals), notes: found.flatMap((one) => one.notes) };
 };
 
-/** What a leaving host holds must be on a master that stays, at least as new: serials are hex and the highest wins. */
-export const authority: Check = (world, change) => {
-  // a leaver's serial that cannot be read is newer than any other, a survivor's older
-  const serials = (host: string, file: RegExp, unreadable: bigint): bigint[] => {
-    const facts = world.masters[host];
-    const found = isReachable(facts) ? facts.authority.filter((one) => file.test(one.path)) : [];
-    return found.map((one) => (/^[0-9a-f]+$/i.test(one.serial) ? BigInt(`0x${one.serial}`) : unreadable));
-  };
-  const kept = (file: RegExp) => names(change.survivors).flatMap((host) => serials(host, file, 0n));
-  const remedy =
-    "without it no node or member can ever be added; handing a certificate authority over is not built yet: copy it " +
-    "(ca.serial.txt; /etc/etcd/ca and /etc/etcd/generated_certs) to the next master by hand, and run this again";
-  return {
-    refusals: names(change.leaving).flatMap((name) =>
-      Object.entries(authorities).flatMap(([what, file]) => {
-        if (!isReachable(world.masters[name]))
-          return kept(file).length > 0 || !isNeeded(name, world, change, undefined)
-            ? []
-            : [`${name} cannot be asked and no master that stays holds ${what}: ${remedy}`];
-        const newest = serials(name, file, 1n << 1024n).toSorted((a, b) => (a < b ? 1 : -1))[0];
-        return newest === undefined || kept(file).some((serial) => serial >= newest)
-          ? []
-          : [`${name} alone holds ${what}, or a newer serial of it than any other: ${remedy}`];
-      }),
-    ),
-  };
-};
+/** Nobody has it any more, and a host that might have had it cannot be asked. */
+function lost(world: World, change: Change, { name, held, holder }: Custody): string[] {
+  if (holder !== undefined || held.length > 0) return [];
+  const { what } = authorities[name];
+  const folder = (host: string) => `${change.settings.backup.archive}/${host}`;
+  return names(change.leaving)
+    .filter((host) => !isReachable(world.masters[host]) && isNeeded(host, world, change, undefined))
+    .map((host) => {
+      const encrypted = (world.archives?.[host] ?? []).some((one) => one.stored !== undefined);
+      const seen =
+        encrypted && change.settings.backup.identity === undefined
+          ? `archives in ${folder(host)} are encrypted: name the file of their identity in openshift-masters:backup.identity`
+          : `no verified archive of it in ${folder(host)} on this machine holds that either: bring ${host} back, or put an archive there with the manifest beside it`;
+      return `${host} cannot be asked and no master that stays holds ${what}, without which no node or member can ever be added; ${seen}`;
+    });
+}
+
+function notesOn(world: World, change: Change, custody: Custody): string[] {
+  const { order, holder, name } = custody;
+  const { what, group } = authorities[name];
+  const nobody = names(change.leaving).length === 0;
+  const [first, firstStaying] = [order[0] ?? "", order.find((host) => host in change.survivors)];
+  const unasked = names(change.leaving).find((host) => !isReachable(world.masters[host]) && host === first);
+  return [
+    ...(nobody ? [...doubled(custody), ...distrusted(world, change, custody)] : []),
+    ...(holder !== undefined &&
+    holder.host in change.survivors &&
+    !(first in change.leaving) &&
+    holder.host !== firstStaying
+      ? [
+          `${holder.host} holds ${what} with the highest serial and is not the first of [${group}] in the inventory, which is ${firstStaying ?? "nobody"}`,
+        ]
+      : []),
+    ...(unasked !== undefined &&
+    holder !== undefined &&
+    holder.archive === undefined &&
+    isNeeded(unasked, world, change, undefined)
+      ? [
+          `${unasked} cannot be asked: that ${what} on ${holder.host} (serial ${holder.serial}) is as new as what it had cannot be told`,
+        ]
+      : []),
+  ];
+}

@@ -3,7 +3,7 @@ import { type BalancerFacts, isReachable } from "../facts.ts";
 import { serversFor } from "../haproxy.ts";
 import { resolveInventory } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
-import { isRowOf, inventoryForm, clusterPlanners } from "../plans.ts";
+import { isRowOf, inventoryForm, clusterPlanners, endpointOf } from "../plans.ts";
 import { type Change, entries, identityOf } from "../steps.ts";
 import { decide } from "../topology.ts";
 import { type Judgement, type Check, names, orNothing, refusalOf } from "./judgement.ts";
@@ -121,6 +121,11 @@ export const room: Check = (world, change) => {
     ],
   };
 };
+
+/** Each member that a snapshot may be asked of: its manifest must not lead to another host. */
+export const endpoints: Check = (world, change) => ({
+  refusals: names(change.survivors).flatMap((name) => refusalOf(() => endpointOf(name, world, change))),
+});
 
 /** Every edit is tried now, on what the hosts hold: what cannot be edited is refused before anything is touched. */
 export const editable: Check = (world, change) => {

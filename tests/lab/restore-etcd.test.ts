@@ -77,10 +77,12 @@ before(async () => {
 
 /** A block on the machine that has the copies: the only place where values are filled in. */
 function here(block: Block, more: Record<string, string> = {}): Promise<Ran> {
+  // npm's scripts belong to the checkout, and find the lab's stack there
+  const cwd = block.part === "tool" ? join(import.meta.dirname, "..", "..") : folder;
   const started = Date.now();
   return new Promise((resolve) => {
     const text = filledIn(block.text, { ...values, ...more });
-    const child = spawn("sh", ["-c", text], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("sh", ["-c", text], { cwd, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (part: string) => (output += part));
@@ -119,6 +121,17 @@ async function run(block: Block, more?: Record<string, string>): Promise<void> {
   if (block.on === "each-master") await Promise.all(hosts.map(one));
   else for (const host of hosts) await one(host);
 }
+
+test("files put back by the tool", async () => {
+  const spoilt = "/etc/origin/master/master-config.yaml";
+  await on("master-1", `echo '# spoilt' >> ${spoilt}; mv /etc/etcd/etcd.conf /root/`);
+  for (const block of blocks.filter(({ part }) => part === "tool")) await run(block);
+  const { output } = await on(
+    "master-1",
+    `cmp /root/etcd.conf /etc/etcd/etcd.conf && echo same; stat -c '%a %U' /etc/etcd/etcd.conf; tail -qn 1 ${spoilt} ${spoilt}.before-restore-*; rm ${spoilt}.before-restore-*`,
+  );
+  assert.equal(output, "same\n644 root\n  maxRequestsInFlight: 500\n# spoilt\n");
+});
 
 test("a file put back by hand with tar", async () => {
   await on("master-1", "echo '# spoilt' >> /etc/origin/master/master-config.yaml");

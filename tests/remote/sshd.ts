@@ -114,7 +114,12 @@ function listening(child: ChildProcess): Promise<void> {
 function killChildren(parent: number): void {
   // ps says 1 when there are none.
   const { stdout } = spawnSync("ps", ["-o", "pid=", "--ppid", String(parent)], { encoding: "utf8" });
-  for (const pid of stdout.split(/\s+/).filter((p) => p !== "")) process.kill(Number(pid), "SIGKILL");
+  for (const pid of stdout.split(/\s+/).filter((p) => p !== ""))
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // it has ended in the meantime
+    }
 }
 
 /** A port nobody listens on right now. */

@@ -70,7 +70,7 @@ count=$(echo "$announced" | cut -d ' ' -f 1); need=$(echo "$announced" | cut -d 
 room "$folder" "$((need / 1024))"
 ending=tar.gz`,
     sh`if [ "$need" -gt ${alwaysCompressed * 2 ** 20} ]; then`,
-    String.raw`  find "$@" -type f -printf '%s %p\n' 2>/dev/null | sort -nr | head -n 200 | cut -d ' ' -f 2- | while IFS= read -r file; do head -c 65536 -- "$file" 2>/dev/null; done >"$work/sample"
+    String.raw`  find "$@" -type f -printf '%s %p\n' 2>/dev/null | sort -nr | head -n 40 | cut -d ' ' -f 2- | while IFS= read -r file; do head -c 65536 -- "$file" 2>/dev/null; done >"$work/sample"
   [ "$(gzip -1 <"$work/sample" | wc -c)" -gt "$(($(stat -c %s "$work/sample") / 2))" ] && ending=tar
   rm -f -- "$work/sample"
 fi`,

@@ -79,27 +79,24 @@ head -n 40 "$work/said" | cut -c 1-300 | sed 's/^/note /'`;
 
 export interface Seal {
   readonly place: BackupPlace;
-  /** What arrived on the machine that runs pulumi. */
-  readonly bytes: number;
-  readonly sha256: string;
   /** Backups of this kind and host that stay, this one included. */
   readonly keep: number;
   /** Names that count; `namePattern`. */
   readonly pattern: string;
 }
 
+/** Brings $part to the host's disk and reads it back: prints its `bytes` and `sha256`. */
+export const verifyScript = (place: BackupPlace): string =>
+  [resuming(place), sh`[ -f "$part" ] && [ ! -L "$part" ] || die "$part is not there any more"`, settling].join("\n");
+
 /**
- * $part is, on this disk, what arrived off the host: it gets its final name, and the oldest finished backups of its kind beyond `keep` are
+ * $part is what arrived off the host, as `verifyScript` told: it gets its final name, and the oldest finished backups of its kind beyond `keep` are
  * removed. Prints `sealed`, and `removed <name>` for each.
  */
 export const sealScript = (o: Seal): string =>
   [
     resuming(o.place),
-    sum,
-    sh`[ -f "$part" ] && [ ! -L "$part" ] && [ "$(stat -c %s -- "$part")" = ${o.bytes} ] || die "$part has not the ${o.bytes} bytes that were copied"
-[ "$(sum <"$part")" = ${o.sha256} ] || die "$part is not what was copied: its sha256 is another one; look at this host's disk"
-chmod 600 -- "$part" && { sync -- "$part" 2>/dev/null || sync; } || die "$part cannot be brought to disk"
-mv -fT -- "$part" ${o.place.path} || die "$part cannot be renamed"
+    sh`mv -fT -- "$part" ${o.place.path} || die "$part cannot be renamed"
 landed=yes; rm -rf -- "$work"
 sync -- "$folder" 2>/dev/null || sync
 echo sealed

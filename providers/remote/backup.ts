@@ -81,13 +81,14 @@ export async function takeArchive(host: RemoteHost, o: ArchiveOrder): Promise<Ba
       `${host.name}: ${prepared.count} entries, at most ${megabytes(prepared.announced)}; packing and copying them here`,
     );
     const listing = listen(prepared.ending === "tar.gz");
+    let sha256 = "";
     const arrival = await receive(host, deliveryOf(o, place, prepared, listing.tap), async (arrived) => {
       const counted = understood(host, `packing ${place.path}`, () => parseCounted(arrived.said));
       for (const note of counted.notes) o.say(`${host.name}: ${note}`);
       const listed = await listing.done;
       sameCount(host, place, listed, counted);
-      await sealOnHost(host, { place, bytes: arrived.bytes, sha256: arrived.sha256, ...retained(o, host) }, o.say);
-      return manifest(host, o, place, prepared, counted, listed, arrived, started);
+      sha256 = await sealOnHost(host, arrived, { place, ...retained(o, host) }, o.say);
+      return manifest(host, o, place, prepared, counted, listed, { ...arrived, sha256 }, started);
     }).catch(async (error: unknown) => {
       // what was not readable as a tar is told by the reader, not by the stream that then broke
       throw await listing.failure(host, place, error);
@@ -95,7 +96,7 @@ export async function takeArchive(host: RemoteHost, o: ArchiveOrder): Promise<Ba
     await prune(join(o.archive, host.name), host.name, [o.kind], o.keep, o.say);
     const { entries, files } = await listing.done;
     o.say(`${host.name}: ${arrival.archive} is verified: ${entries} entries, ${megabytes(arrival.bytes)}`);
-    return recordOf(place, arrival, files, new Date(started).toISOString());
+    return recordOf(place, { ...arrival, sha256 }, files, new Date(started).toISOString());
   });
 }
 
@@ -171,7 +172,9 @@ function sameCount(host: RemoteHost, place: BackupPlace, here: Listed, there: Co
   });
 }
 
-const recordOf = (place: BackupPlace, arrival: Arrival, files: number, takenAt: string): BackupRecord => ({
+type Hashed = Omit<Arrival, "sha256"> & { readonly sha256: string };
+
+const recordOf = (place: BackupPlace, arrival: Hashed, files: number, takenAt: string): BackupRecord => ({
   path: place.path,
   archive: arrival.archive,
   sha256: arrival.sha256,
@@ -188,7 +191,7 @@ function manifest(
   prepared: Prepared,
   counted: Counted,
   listed: Listed,
-  arrival: Arrival,
+  arrival: Hashed,
   started: number,
 ): object {
   return {
@@ -213,7 +216,7 @@ function manifest(
 }
 
 /** How one restores without any of this. */
-function byHand(place: BackupPlace, arrival: Arrival): string[] {
+function byHand(place: BackupPlace, arrival: Hashed): string[] {
   const z = place.file.endsWith(".gz") ? "z" : "";
   const open = arrival.stored === undefined ? "" : `age -d -i <identity file> ${place.file}.age >${place.file} && `;
   return [

@@ -1,18 +1,41 @@
 /** What a host says of a backup, against what this machine holds; and the final name of the host's own copy. */
 import type { BackupPlace } from "../plan/backup-names.ts";
-import { discardScript, type Seal, sealScript } from "../plan/backup-shell.ts";
-import { printed } from "../plan/backup-script.ts";
+import { discardScript, type Seal, sealScript, verifyScript } from "../plan/backup-shell.ts";
+import { parseLanded, printed } from "../plan/backup-script.ts";
 import { Refusal } from "../plan/refusal.ts";
 import { RemoteError } from "./errors.ts";
+import type { Arrival } from "./receive.ts";
 import type { RemoteHost } from "./remote-host.ts";
 
-/** What arrived here is what lies there: it gets its final name there, and old ones go. @throws RemoteError when it is not */
-export async function sealOnHost(host: RemoteHost, seal: Seal, say: (text: string) => void): Promise<void> {
+/**
+ * What arrived here is what lies there: it gets its final name there, and old ones go. Both are read back from their disks at the same time.
+ * @returns the sha256 of both
+ * @throws RemoteError when they are not the same bytes
+ */
+export async function sealOnHost(
+  host: RemoteHost,
+  arrival: Arrival,
+  seal: Seal,
+  say: (text: string) => void,
+): Promise<string> {
+  const { place } = seal;
+  const what = `verifying ${place.path}`;
   // at least 100 MB/s for the hash, and never less than two minutes
-  const deadline = Math.max(120, Math.ceil(seal.bytes / 1e8));
-  const { stdout } = await host.run(sealScript(seal), { what: `verifying ${seal.place.path}`, deadline });
+  const deadline = Math.max(120, Math.ceil(arrival.bytes / 1e8));
+  const [here, verified] = await Promise.all([arrival.sha256(), host.run(verifyScript(place), { what, deadline })]);
+  const there = understood(host, what, () => parseLanded(verified.stdout));
+  if (there.bytes !== arrival.bytes || there.sha256 !== here)
+    throw new RemoteError({
+      host: host.name,
+      what,
+      outcome: "failed",
+      seen: `${arrival.bytes} bytes of sha256 ${here} came, and ${there.bytes} of ${there.sha256} lie there: it is not what was copied`,
+      remedy: "try again; if it happens again, look at that host's disk",
+    });
+  const { stdout } = await host.run(sealScript(seal), { what: `naming ${place.path}`, deadline: 60 });
   for (const name of printed(stdout).get("removed") ?? [])
-    say(`${host.name}: ${seal.keep} are kept: removed ${seal.place.folder}/${name}`);
+    say(`${host.name}: ${seal.keep} are kept: removed ${place.folder}/${name}`);
+  return here;
 }
 
 /** Does the work; when it fails, what it left on the host without a final name is removed, as far as the host lets us. */

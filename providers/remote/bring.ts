@@ -31,15 +31,15 @@ export async function bring(
     encryption: o.encryption,
     say: o.say,
   };
-  const recordOf = ({ archive, stored, bytes, sha256 }: Arrival) => ({
+  const recordOf = ({ archive, stored, bytes }: Arrival) => ({
     path: place.path,
     archive,
-    sha256,
+    sha256: there.sha256,
     bytes,
     ...(stored === undefined ? {} : { stored }),
   });
   const arrival = await receive(host, delivery, async (arrived) => {
-    const { bytes, sha256 } = arrived;
+    const [bytes, sha256] = [arrived.bytes, await arrived.sha256()];
     if (bytes !== there.bytes || sha256 !== there.sha256)
       throw new RemoteError({
         host: host.name,
@@ -49,18 +49,10 @@ export async function bring(
         remedy: "try again; if it happens again, look at that host's disk",
       });
     const proved = await prove(arrived);
-    await sealOnHost(host, { place, bytes, sha256, keep: o.keep, pattern: namePattern(kind, host.name) }, o.say);
+    await sealOnHost(host, arrived, { place, keep: o.keep, pattern: namePattern(kind, host.name) }, o.say);
     const encrypted = o.encryption === undefined ? {} : { encrypted: { recipient: o.encryption.recipient } };
-    return {
-      format: 1,
-      kind,
-      host: host.name,
-      run: o.run,
-      ...recordOf(arrived),
-      takenAt: new Date().toISOString(),
-      ...encrypted,
-      ...proved,
-    };
+    const takenAt = new Date().toISOString();
+    return { format: 1, kind, host: host.name, run: o.run, ...recordOf(arrived), takenAt, ...encrypted, ...proved };
   });
   return recordOf(arrival);
 }

@@ -1,6 +1,5 @@
 /** Archives on this machine: hashed, counted, with the manifest beside them. Everything is 0600 in 0700. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { chmod, lstat, mkdir, open, readFile, rename, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -41,11 +40,20 @@ export async function lostOf(records: readonly StoredFile[], remedy: string): Pr
     .map(({ record, state }) => `${record.archive} is ${state}: \`up\` takes ${remedy}`);
 }
 
-/** sha256, hexadecimal, of a file or of its first `length` bytes. */
-export async function hashFile(path: string, length = Infinity): Promise<string> {
+/** sha256, hexadecimal, of a file. Read into one buffer again and again: a stream would leave as much garbage as the file is long. */
+export async function hashFile(path: string): Promise<string> {
   const hash = createHash("sha256");
-  if (length > 0) for await (const chunk of createReadStream(path, { end: length - 1 })) hash.update(chunk as Buffer);
-  return hash.digest("hex");
+  const buffer = Buffer.allocUnsafe(1 << 20);
+  const file = await open(path);
+  try {
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** A folder that only its owner enters, made with those above it if need be. */

@@ -8,7 +8,7 @@ import { escapeControls } from "../plan/quote.ts";
 import { Refusal } from "../plan/refusal.ts";
 import { encrypted, type Encryption } from "./encrypt.ts";
 import { RemoteError } from "./errors.ts";
-import { manifestOf, privateFolder, syncFolderOf, writeManifest } from "./local-archive.ts";
+import { hashFile, manifestOf, privateFolder, syncFolderOf, writeManifest } from "./local-archive.ts";
 import { openArchive } from "./open-archive.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import { memorySweeper } from "./sweep-memory.ts";
@@ -32,8 +32,8 @@ export interface Delivery {
 export interface Arrival {
   /** Of the plain bytes: what the host has. */
   readonly bytes: number;
-  /** Hexadecimal. */
-  readonly sha256: string;
+  /** Of the same, hexadecimal: read back from the disk, or, where the file is encrypted, counted on the way. */
+  readonly sha256: () => Promise<string>;
   /** Final name on this machine. */
   readonly archive: string;
   /** Of the file here, where it is encrypted. */
@@ -106,8 +106,10 @@ async function copy(host: RemoteHost, d: Delivery, archive: string, part: string
   // At least 1 MB/s, and never less than ten minutes.
   const o = { what: d.what, deadline: Math.max(600, Math.ceil(d.announced / 1e6)), idle: 120 };
   const { stdout, done } = await host.stream(d.script, o);
-  const plain = meter();
-  const kept = meter();
+  const { encryption } = d;
+  // what lies here as it came is hashed from the disk, while the host hashes its own: here every byte counts twice already, in its file's hash
+  const plain = meter(encryption !== undefined);
+  const kept = meter(true);
   const progress = everyFewSeconds(d, host.name);
   const sweepMemory = memorySweeper();
   let asked = 0;
@@ -131,7 +133,6 @@ async function copy(host: RemoteHost, d: Delivery, archive: string, part: string
     }
     d.tap?.end();
   }
-  const { encryption } = d;
   const stream = encryption === undefined ? watched() : kept.through(encrypted(watched(), encryption));
   const writing = writeFile(part, stream).finally(() => stdout.destroy());
   // The writer's reason first: when it gives up, the host's end of it is only that nobody reads on.
@@ -158,7 +159,9 @@ async function copy(host: RemoteHost, d: Delivery, archive: string, part: string
   if (ending.status === "rejected") throw ending.reason;
   const stored = encryption === undefined ? {} : { stored: { bytes: kept.bytes(), sha256: kept.sha256() } };
   const opened = () => openArchive(part, { identity: encryption?.ownIdentity, encrypted: encryption !== undefined });
-  return { bytes: plain.bytes(), sha256: plain.sha256(), archive, ...stored, open: opened, said: ending.value.stderr };
+  let hash: Promise<string> | undefined;
+  const sha256 = () => (hash ??= encryption === undefined ? hashFile(part) : Promise.resolve(plain.sha256()));
+  return { bytes: plain.bytes(), sha256, archive, ...stored, open: opened, said: ending.value.stderr };
 }
 
 /** The writer had nothing to complain of, or only that its source ended. */
@@ -224,13 +227,13 @@ async function roomIn(tap: Writable): Promise<void> {
   }
 }
 
-/** Counts and hashes. */
-function meter() {
+/** Counts, and hashes where that is wanted. */
+function meter(hashing: boolean) {
   const hash = createHash("sha256");
   let bytes = 0;
   const take = (chunk: Uint8Array) => {
     bytes += chunk.length;
-    hash.update(chunk);
+    if (hashing) hash.update(chunk);
   };
   async function* through(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     for await (const chunk of source) {

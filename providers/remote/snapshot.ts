@@ -92,7 +92,8 @@ export async function takeSnapshot(host: RemoteHost, o: SnapshotOrder): Promise<
     const copy = await bring(host, o, "etcd-snapshot", place, taken, async (arrival) => {
       await proveSnapshot(host, place.path, arrival);
       const { clusterId, memberId, version } = member;
-      const { bytes, sha256 } = arrival;
+      const { bytes } = arrival;
+      const { sha256 } = taken;
       const order = { on: o.rehearsal, open: () => later(arrival.open), bytes, sha256, revision, keys: liveKeys };
       const say = (text: string) => o.say(`${host.name}: ${text}`);
       rehearsal = await rehearse({ ...order, clusterVersion: version, say });

@@ -21,7 +21,7 @@ function collector(): Collector {
 const collect = collector();
 
 /** Bytes between two collections. */
-const every = 2 * 2 ** 20;
+const every = 4 * 2 ** 20;
 
 /** To be told what passes. */
 export function memorySweeper(): (bytes: number) => void {

@@ -27,6 +27,8 @@ common() {
   # root's own file would do for root; the unprivileged user ops gets in by this one, which needs no owner of its own
   cp "$pki/id_ed25519.pub" "$d/etc/ssh/lab-authorized-keys"
   echo "AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/lab-authorized-keys" >"$d/etc/ssh/sshd_config.d/lab-keys.conf"
+  # an unprivileged container cannot kill a user's manager: a login while it ends would wait for two minutes
+  mkdir -p "$d/etc/systemd/system" && ln -s /dev/null "$d/etc/systemd/system/user@.service"
   chmod 600 "$d/etc/ssh/ssh_host_ed25519_key" "$d/root/.ssh/authorized_keys"
   echo "$h$domain" | md5sum | cut -d' ' -f1 >"$d/etc/machine-id"
   cp "$pki/ca.crt" "$d/etc/pki/ca-trust/source/anchors/openshift-ca.crt"

@@ -100,7 +100,7 @@ const heldBy = (world: World, host: string, name: AuthorityName): Holding[] => {
 };
 
 /** Of the newest archive of a host that cannot be asked, that has it and can be opened. */
-export function archivedOf(world: World, change: Change, host: string, name: AuthorityName): Holding[] {
+function archivedOf(world: World, change: Change, host: string, name: AuthorityName): Holding[] {
   if (isReachable(world.masters[host])) return [];
   const usable = (world.archives?.[host] ?? []).filter(
     ({ stored }) => stored === undefined || change.settings.backup.identity !== undefined,

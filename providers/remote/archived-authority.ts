@@ -1,12 +1,9 @@
 /** The archives of a host on this machine that hold a certificate authority, verified; the newest first. */
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type ArchivedAuthority, placesIn } from "../plan/archived-authority.ts";
-import { hashFile } from "./local-archive.ts";
-
-/** Of a manifest, in bytes: a master has some ten thousand files. */
-const largestManifest = 256 * 1024 * 1024;
+import { hashFile, readManifest } from "./local-archive.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const manifest = z.object({
@@ -35,7 +32,9 @@ const manifest = z.object({
 export async function archivedAuthorities(folder: string, host: string): Promise<ArchivedAuthority[]> {
   const files = await readdir(join(folder, host)).catch(() => []);
   const manifests = files.filter((file) => /\.tar(\.gz)?(\.age)?\.json$/.test(file));
-  const read = await Promise.all(manifests.map((file) => described(join(folder, host, file), host)));
+  const read = await Promise.all(
+    manifests.map((file) => described(join(folder, host, file.replace(/\.json$/, "")), host)),
+  );
   const all = read.filter((one) => one !== undefined).sort((a, b) => (a.takenAt > b.takenAt ? -1 : 1));
   const missing = new Set(all.flatMap(({ places }) => places.map(({ path }) => path)));
   const found: ArchivedAuthority[] = [];
@@ -48,31 +47,22 @@ export async function archivedAuthorities(folder: string, host: string): Promise
   return found;
 }
 
-/** From a manifest; undefined when it is none of this host, or speaks of no authority. */
-async function described(path: string, host: string): Promise<ArchivedAuthority | undefined> {
-  const parsed = manifest.safeParse(await jsonOf(path));
+/** From the manifest beside an archive; undefined when it is none of this host, or speaks of no authority. */
+async function described(archive: string, host: string): Promise<ArchivedAuthority | undefined> {
+  const parsed = manifest.safeParse(await readManifest(archive));
   if (!parsed.success || parsed.data.host !== host) return undefined;
   const { data } = parsed;
   if (data.encrypted !== undefined && data.stored === undefined) return undefined;
   const places = placesIn(data.entries, data.serials);
   if (places.length === 0) return undefined;
   return {
-    archive: path.replace(/\.json$/, ""),
+    archive,
     sha256: data.sha256,
     bytes: data.bytes,
     takenAt: data.takenAt,
     ...(data.stored === undefined ? {} : { stored: data.stored }),
     places,
   };
-}
-
-async function jsonOf(path: string): Promise<unknown> {
-  try {
-    if ((await lstat(path)).size > largestManifest) return undefined;
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch {
-    return undefined;
-  }
 }
 
 /** What was hashed once in this process is not hashed again as long as size, time and inode are the same. */

@@ -16,7 +16,7 @@ import {
   prepareScript,
   streamScript,
 } from "../plan/backup-script.ts";
-import { sealOnHost, orDiscard, understood } from "./both-sides.ts";
+import { orDiscard, sameCount, sealOnHost, storedAs, understood } from "./both-sides.ts";
 import type { Encryption } from "./encrypt.ts";
 import { RemoteError } from "./errors.ts";
 import { Raw, type StoredFile } from "./local-archive.ts";
@@ -82,7 +82,7 @@ export async function takeArchive(host: RemoteHost, o: ArchiveOrder): Promise<Ba
     );
     const listing = listen(prepared.ending === "tar.gz");
     let sha256 = "";
-    const arrival = await receive(host, deliveryOf(o, place, prepared, listing.tap), async (arrived) => {
+    const arrival = await receive(host, deliveryOf(host, o, place, prepared, listing.tap), async (arrived) => {
       const counted = understood(host, `packing ${place.path}`, () => parseCounted(arrived.said));
       for (const note of counted.notes) o.say(`${host.name}: ${note}`);
       const listed = await listing.done;
@@ -102,11 +102,11 @@ export async function takeArchive(host: RemoteHost, o: ArchiveOrder): Promise<Ba
 
 const retained = (o: ArchiveOrder, host: RemoteHost) => ({ keep: o.keep, pattern: namePattern(o.kind, host.name) });
 
-const deliveryOf = (o: ArchiveOrder, place: BackupPlace, prepared: Prepared, tap: PassThrough) => ({
+const deliveryOf = (host: RemoteHost, o: ArchiveOrder, place: BackupPlace, prepared: Prepared, tap: PassThrough) => ({
   script: streamScript(place, prepared.ending),
   what: `packing ${o.content.paths.join(", ")} into ${place.path}`,
   announced: prepared.announced,
-  into: join(o.archive, place.folder.slice(place.folder.lastIndexOf("/") + 1), place.file),
+  into: join(o.archive, host.name, place.file),
   encryption: o.encryption,
   say: o.say,
   tap,
@@ -160,26 +160,10 @@ function listen(compressed: boolean) {
   return { tap, done, failure };
 }
 
-/** The archive here must hold what was counted there. @throws RemoteError */
-function sameCount(host: RemoteHost, place: BackupPlace, here: Listed, there: Counted): void {
-  if (here.entries === there.entries && here.files === there.files) return;
-  throw new RemoteError({
-    host: host.name,
-    what: `verifying the copy of ${place.path}`,
-    outcome: "failed",
-    seen: `${here.entries} entries here, ${there.entries} counted on the host`,
-    remedy: "try again; if it happens again, look at that host",
-  });
-}
-
 type Hashed = Omit<Arrival, "sha256"> & { readonly sha256: string };
 
 const recordOf = (place: BackupPlace, arrival: Hashed, files: number, takenAt: string): BackupRecord => ({
-  path: place.path,
-  archive: arrival.archive,
-  sha256: arrival.sha256,
-  bytes: arrival.bytes,
-  ...(arrival.stored === undefined ? {} : { stored: arrival.stored }),
+  ...storedAs(place, arrival, arrival.sha256),
   files,
   takenAt,
 });

@@ -1,9 +1,10 @@
 /** What a host says of a backup, against what this machine holds; and the final name of the host's own copy. */
 import type { BackupPlace } from "../plan/backup-names.ts";
 import { discardScript, type Seal, sealScript, verifyScript } from "../plan/backup-shell.ts";
-import { parseLanded, printed } from "../plan/backup-script.ts";
+import { type Counted, parseLanded, printed } from "../plan/backup-script.ts";
 import { Refusal } from "../plan/refusal.ts";
 import { RemoteError } from "./errors.ts";
+import type { StoredFile } from "./local-archive.ts";
 import type { Arrival } from "./receive.ts";
 import type { RemoteHost } from "./remote-host.ts";
 
@@ -36,6 +37,36 @@ export async function sealOnHost(
   for (const name of printed(stdout).get("removed") ?? [])
     say(`${host.name}: ${seal.keep} are kept: removed ${place.folder}/${name}`);
   return here;
+}
+
+/** What is remembered of a file that has its name on both sides. */
+export const storedAs = (
+  place: BackupPlace,
+  { archive, stored, bytes }: Omit<Arrival, "sha256">,
+  sha256: string,
+): StoredFile & { path: string } => ({
+  path: place.path,
+  archive,
+  sha256,
+  bytes,
+  ...(stored === undefined ? {} : { stored }),
+});
+
+/** The archive here must hold what was counted there. @throws RemoteError */
+export function sameCount(
+  host: RemoteHost,
+  place: BackupPlace,
+  here: Pick<Counted, "entries" | "files">,
+  there: Counted,
+): void {
+  if (here.entries === there.entries && here.files === there.files) return;
+  throw new RemoteError({
+    host: host.name,
+    what: `verifying the copy of ${place.path}`,
+    outcome: "failed",
+    seen: `${here.entries} entries here, ${there.entries} counted on the host`,
+    remedy: "try again; if it happens again, look at that host",
+  });
 }
 
 /** Does the work; when it fails, what it left on the host without a final name is removed, as far as the host lets us. */

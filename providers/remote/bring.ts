@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type BackupKind, type BackupPlace, namePattern } from "../plan/backup-names.ts";
 import { sh } from "../plan/quote.ts";
 import type { BackupOrder } from "./backup.ts";
-import { sealOnHost } from "./both-sides.ts";
+import { sealOnHost, storedAs } from "./both-sides.ts";
 import { RemoteError } from "./errors.ts";
 import type { StoredFile } from "./local-archive.ts";
 import { type Arrival, receive } from "./receive.ts";
@@ -31,13 +31,6 @@ export async function bring(
     encryption: o.encryption,
     say: o.say,
   };
-  const recordOf = ({ archive, stored, bytes }: Arrival) => ({
-    path: place.path,
-    archive,
-    sha256: there.sha256,
-    bytes,
-    ...(stored === undefined ? {} : { stored }),
-  });
   const arrival = await receive(host, delivery, async (arrived) => {
     const [bytes, sha256] = [arrived.bytes, await arrived.sha256()];
     if (bytes !== there.bytes || sha256 !== there.sha256)
@@ -52,7 +45,16 @@ export async function bring(
     await sealOnHost(host, arrived, { place, keep: o.keep, pattern: namePattern(kind, host.name) }, o.say);
     const encrypted = o.encryption === undefined ? {} : { encrypted: { recipient: o.encryption.recipient } };
     const takenAt = new Date().toISOString();
-    return { format: 1, kind, host: host.name, run: o.run, ...recordOf(arrived), takenAt, ...encrypted, ...proved };
+    return {
+      format: 1,
+      kind,
+      host: host.name,
+      run: o.run,
+      ...storedAs(place, arrived, sha256),
+      takenAt,
+      ...encrypted,
+      ...proved,
+    };
   });
-  return recordOf(arrival);
+  return storedAs(place, arrival, there.sha256);
 }

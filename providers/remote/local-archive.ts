@@ -62,11 +62,16 @@ export async function privateFolder(path: string): Promise<void> {
   await chmod(path, 0o700);
 }
 
-/** Bytes free for a folder that may not be there yet; undefined when the file system does not tell. */
+/** Bytes free below a folder. @throws what the file system says when it is not there */
+export async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+/** The same for a folder that may not be there yet; undefined when the file system does not tell. */
 export async function freeFor(folder: string): Promise<number | undefined> {
   try {
-    const { bavail, bsize } = await statfs(folder);
-    return bavail * bsize;
+    return await freeBytes(folder);
   } catch {
     return dirname(folder) === folder ? undefined : freeFor(dirname(folder));
   }
@@ -124,9 +129,13 @@ function* inLines(content: object): Iterable<string> {
   yield "\n}\n";
 }
 
-/** What it says; undefined when there is none, or no JSON. */
+/** Of a manifest, in bytes: a master has some ten thousand files. */
+const largestManifest = 256 * 1024 * 1024;
+
+/** What it says; undefined when there is none, or no JSON, or it is larger than any can be. */
 export async function readManifest(archive: string): Promise<unknown> {
   try {
+    if ((await lstat(manifestOf(archive))).size > largestManifest) return undefined;
     return JSON.parse(await readFile(manifestOf(archive), "utf8"));
   } catch {
     return undefined;

@@ -17,7 +17,7 @@ export interface Opening {
   readonly encrypted?: boolean;
 }
 
-export const isEncrypted = (path: string): boolean => path.endsWith(".age");
+const isEncrypted = (path: string): boolean => path.endsWith(".age");
 
 /**
  * The bytes that the host packed (`.tar`, `.tar.gz`, `.db`), decrypted where the file here is encrypted.
@@ -56,10 +56,11 @@ function decrypterOf(path: string, identity: string, stored: Readable): Decrypte
 /** The same as a plain tar stream. */
 export async function plainTar(path: string, o: Opening = {}): Promise<Readable> {
   const bytes = await openArchive(path, o);
-  if (!/\.gz(\.age)?$/.test(path)) return bytes;
-  // what is wrong with the file shows as the error of the stream that is read
-  return pipeline(bytes, createGunzip(), () => undefined);
+  return /\.gz(\.age)?$/.test(path) ? unpacked(bytes) : bytes;
 }
+
+/** What gzip made plain; what is wrong with its source shows as the error of the stream that is read. */
+export const unpacked = (bytes: Readable): Readable => pipeline(bytes, createGunzip(), () => undefined);
 
 /** node's web streams and the DOM's have one shape and two types. */
 export const webOf = (stream: Readable): globalThis.ReadableStream<Uint8Array> => Readable.toWeb(stream);

@@ -1,14 +1,14 @@
 /** What a host's command prints becomes a file of this machine: streamed, hashed on the way, encrypted if so configured, and named only when it is proved. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { open, readdir, rename, rm, statfs } from "node:fs/promises";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { escapeControls } from "../plan/quote.ts";
 import { Refusal } from "../plan/refusal.ts";
 import { encrypted, type Encryption } from "./encrypt.ts";
 import { RemoteError } from "./errors.ts";
-import { hashFile, manifestOf, privateFolder, syncFolderOf, writeManifest } from "./local-archive.ts";
+import { freeBytes, hashFile, manifestOf, privateFolder, syncFolderOf, writeManifest } from "./local-archive.ts";
 import { openArchive } from "./open-archive.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import { memorySweeper } from "./sweep-memory.ts";
@@ -94,11 +94,6 @@ async function roomHere(folder: string, d: Delivery): Promise<void> {
       `refusing to copy ${basename(d.into)} to ${folder}: ${megabytes(free)} free, twice its ${megabytes(d.announced)} and a reserve of ${megabytes(reserve)} wanted; free some, or name another backup.archive`,
     );
 }
-
-const freeBytes = async (folder: string): Promise<number> => {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
-};
 
 async function copy(host: RemoteHost, d: Delivery, archive: string, part: string): Promise<Arrival> {
   const fail = (seen: string, remedy: string, cause?: unknown) =>

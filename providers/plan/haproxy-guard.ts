@@ -1,8 +1,9 @@
 import type { ConfigLine } from "./haproxy-lines.ts";
-import { addressPart, key, type ServerLine, where } from "./haproxy-servers.ts";
+import { mentionsOf, staleNumbers, testedNumbers } from "./haproxy-references.ts";
+import { addressPart, bySection, isMachine, key, lineSeenFrom, type ServerLine, where } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
-import { isAddressOf } from "./same-host.ts";
+import { canonicalAddress } from "./same-host.ts";
 
 /**
  * The lines can be edited one by one: none is conditional or continued.
@@ -31,8 +32,7 @@ export function refuseEmptied(
   leaving: readonly ServerLine[],
   host: HostIdentity,
 ): void {
-  for (const { section, line } of leaving) {
-    const staying = servers.filter((each) => key(each.section) === key(section) && !leaving.includes(each));
+  for (const { section, line, staying } of stayingWith(servers, leaving)) {
     if (staying.some((server) => serves(server) && !hasOption(server, "backup"))) continue;
     const rest = staying.map((server) => `${server.name} (${server.disabled ? "disabled" : "backup or weight 0"})`);
     throw new Refusal(
@@ -51,13 +51,23 @@ export function refuseAllDisabled(
   leaving: readonly ServerLine[],
   host: HostIdentity,
 ): void {
-  for (const { section, line } of leaving) {
-    const staying = servers.filter((each) => key(each.section) === key(section) && !leaving.includes(each));
+  for (const { section, line, staying } of stayingWith(servers, leaving)) {
     if (staying.some(serves)) continue;
     throw new Refusal(
       `${where(line)} is ${host.name}, the last enabled server of ${section.title}; enable another master there first`,
     );
   }
+}
+
+/** Each section's first leaving server, with those of its section that stay. */
+function stayingWith(
+  servers: readonly ServerLine[],
+  leaving: readonly ServerLine[],
+): (ServerLine & { readonly staying: readonly ServerLine[] })[] {
+  const going = new Set(leaving);
+  const staying = bySection(servers.filter((server) => !going.has(server)));
+  const firsts = [...bySection(leaving).values()].flatMap((group) => group.slice(0, 1));
+  return firsts.map((first) => ({ ...first, staying: staying.get(key(first.section)) ?? [] }));
 }
 
 function serves(server: ServerLine): boolean {
@@ -70,58 +80,119 @@ function hasOption(server: ServerLine, name: string): boolean {
 }
 
 /**
- * No other line of the file needs the leaving servers by name: haproxy would not start, or a rule would change its
- * meaning in silence.
+ * No other line of the files needs the leaving servers by name or number: haproxy would not start, or a rule would
+ * change its meaning in silence.
  * @throws Refusal naming the line that does.
  */
 export function refuseReferences(
   lines: readonly ConfigLine[],
+  servers: readonly ServerLine[],
   leaving: readonly ServerLine[],
   host: HostIdentity,
 ): void {
-  const staying = lines.filter((line) => !leaving.some((server) => server.line === line));
+  if (leaving.length === 0) return;
+  const going = new Set(leaving.map(({ line }) => line));
+  const staying = lines.filter((line) => !going.has(line));
+  const mentions = firstMentions(staying);
+  const open = staying.filter((line) => line.unbalanced);
   for (const server of leaving) {
-    const by = staying.find((line) => refersTo(line, server));
+    const { section, name } = server;
+    const by =
+      mentions.get(`${section.name}/${name}`) ??
+      mentions.get(`?/${name}`) ??
+      open.find((line) => line.body.includes(line.section === section ? name : `${section.name}/${name}`));
+    if (by) refuseReference(by, server, host);
+  }
+  refuseNumbers(staying, servers, leaving, host);
+}
+
+function firstMentions(lines: readonly ConfigLine[]): Map<string, ConfigLine> {
+  const mentions = new Map<string, ConfigLine>();
+  for (const line of lines) {
+    for (const name of mentionsOf(line)) if (!mentions.has(name)) mentions.set(name, line);
+  }
+  return mentions;
+}
+
+function refuseReference(by: ConfigLine, { section, name, line }: ServerLine, host: HostIdentity): never {
+  throw new Refusal(
+    `${where(by)} refers to ${name} of ${section.title} (${host.name}, ${lineSeenFrom(by, line)}): ` +
+      `"${by.body.trim()}"; change that line first`,
+  );
+}
+
+/** `srv_id 3` asks for a position among the servers, and positions move up when one leaves. */
+function refuseNumbers(
+  staying: readonly ConfigLine[],
+  servers: readonly ServerLine[],
+  leaving: readonly ServerLine[],
+  host: HostIdentity,
+): void {
+  const tests = staying
+    .map((line) => ({ line, tested: testedNumbers(line) }))
+    .filter(({ tested }) => tested.length > 0);
+  if (tests.length === 0) return;
+  const going = new Set(leaving);
+  const all = bySection(servers);
+  for (const [of, [first]] of bySection(leaving)) {
+    if (!first) continue;
+    const stale = staleNumbers(all.get(of) ?? [], going);
+    const by = tests.find(
+      ({ line, tested }) =>
+        (line.section === first.section || /^(?:frontend|defaults)$/.test(line.section.kind)) &&
+        tested.some((number) => (number === undefined ? stale.size > 0 : stale.has(number))),
+    );
     if (!by) continue;
     throw new Refusal(
-      `${where(by)} refers to ${server.name} of ${server.section.title} (${host.name}, line ${server.line.number}): ` +
-        `"${by.body.trim()}"; change that line first`,
+      `${where(by.line)} asks for a server by its number, which ${first.section.title} counts anew without ` +
+        `${first.name} (${host.name}, ${lineSeenFrom(by.line, first.line)}): "${by.line.body.trim()}"; change that line first`,
     );
   }
 }
 
 /**
- * No `server-template` makes servers of the host: taking its static lines out would leave it in the pool.
- * @throws Refusal naming the first that does.
+ * Nothing else leads to the host: a `server-template`, a `dispatch`, a `set-dst`, or the health check of a server that
+ * stays. Without its server lines the host would still be asked.
+ * @throws Refusal naming the first line that does.
  */
-export function refuseTemplates(lines: readonly ConfigLine[], host: HostIdentity): void {
+export function refuseDetours(lines: readonly ConfigLine[], leaving: readonly ServerLine[], host: HostIdentity): void {
+  const isHost = isMachine(host);
+  const going = new Set(leaving.map(({ line }) => line));
   for (const line of lines) {
-    const [keyword, , , address] = line.words.map((word) => word.value);
-    if (keyword !== "server-template" || !isAddressOf(host, addressPart(address ?? ""))) continue;
-    throw new Refusal(
-      `${where(line)} makes servers of ${host.name} from a template: "${line.body.trim()}"; change that line first`,
-    );
+    const detour = going.has(line) ? undefined : detourOf(line);
+    if (!detour || !isHost(canonicalAddress(addressPart(detour.to)))) continue;
+    throw new Refusal(`${where(line)} ${detour.does(host.name)}: "${line.body.trim()}"; change that line first`);
   }
 }
 
-function refersTo(line: ConfigLine, server: ServerLine): boolean {
-  const words = line.words.map((word) => word.value);
-  const here = line.section.name === server.section.name && /^(?:backend|listen)$/.test(line.section.kind);
-  const names = new Set([`${server.section.name}/${server.name}`, ...(here ? [server.name] : [])]);
-  const named = (word: string | undefined): boolean => names.has(word ?? "");
-  if (/^(?:use-server|stick|acl)$/.test(words[0] ?? "") && words.slice(1).some(named)) return true;
-  if (/^(?:server|default-server|server-template)$/.test(words[0] ?? "")) return tracked(words).some(named);
-  return (
-    calledServers(words.join(" ")).some(named) ||
-    (line.unbalanced && [...names].some((name) => line.body.includes(name)))
-  );
+interface Detour {
+  readonly to: string;
+  readonly does: (name: string) => string;
 }
 
-function tracked(words: readonly string[]): string[] {
-  return words.filter((_, at) => words[at - 1] === "track");
+function detourOf({ words, body }: ConfigLine): Detour | undefined {
+  const [keyword, first, , third] = words.map((word) => word.value);
+  const template = { to: third ?? "", does: (name: string) => `makes servers of ${name} from a template` };
+  const sends = (to: string): Detour => ({ to, does: (name) => `sends traffic to ${name}` });
+  switch (keyword) {
+    case "server-template":
+      return template;
+    case "dispatch":
+      return sends(first ?? "");
+    case "tcp-request":
+    case "http-request":
+      return body.includes("set-dst") ? sends(/\bset-dst\s+\w+\(([^)]*)\)/.exec(body)?.[1] ?? "") : undefined;
+    case "server":
+    case "default-server":
+    case "tcp-check":
+    case "http-check":
+      return body.includes("addr") ? checks(words.map((word) => word.value)) : undefined;
+    default:
+      return undefined;
+  }
 }
 
-/** The servers that `srv_is_up(backend/name)` and its kin ask about. */
-function calledServers(text: string): string[] {
-  return [...text.matchAll(/\bsrv_\w+\(\s*([^),\s]+)/g)].map(([, name = ""]) => name);
+function checks(words: readonly string[]): Detour {
+  const at = words.findIndex((word, index) => index > 0 && /^(?:agent-)?addr$/.test(word));
+  return { to: words[at + 1] ?? "", does: (name) => `has the health of another server asked of ${name}` };
 }

@@ -1,76 +1,186 @@
+import { alignLines } from "./align-lines.ts";
+import { type FilePlace, placeOf } from "./haproxy-files.ts";
 import { refuseUneditable } from "./haproxy-guard.ts";
-import { readConfig, type ConfigLine } from "./haproxy-lines.ts";
-import { key, serverLines, serversOfHost, where, type ServerLine } from "./haproxy-servers.ts";
-import type { ServerPlace } from "./haproxy.ts";
+import { type ConfigFile, type ConfigLine, groupLines, readFiles } from "./haproxy-lines.ts";
+import { bySection, key, serverLines, serversOfHost, where, type ServerLine } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
-import { alignLines, insertLine, joinLines } from "./text-lines.ts";
+import { joinLines } from "./text-lines.ts";
 
-/**
- * Puts a host's server lines back into `config` where they stood in `previous`: behind the nearest line above that
- * both have in that section, else in front of the nearest below, else behind the section's last server. A section
- * that has the host already stays as it is; `line` counts in the returned text.
- * @throws Refusal naming line and section, when the section is gone or the server's name now stands for another host.
- */
-export function restoreHost(
-  config: string,
-  previous: string,
+/** A section as it was when the host had servers there, and what it is now. */
+export interface FormerSection {
+  readonly lines: readonly ConfigLine[];
+  /** Those of the host. */
+  readonly servers: readonly ServerLine[];
+  /** Empty when the section is gone. */
+  readonly present: readonly ConfigLine[];
+}
+
+/** What was kept of the former files, and so what can be compared. */
+export interface Memory {
+  /** All of it: numbers and line ends of former lines are true. */
+  readonly whole: boolean;
+  /** Equal for a former and a present line that are the same. */
+  readonly sameness: (line: ConfigLine) => string;
+}
+
+/** See `restoreHost`; a section is found by its title and by which of that title it is. */
+export function restoreFormer(
+  files: readonly ConfigFile[],
+  former: readonly ConfigFile[],
   host: HostIdentity,
-): { text: string; restored: ServerPlace[] } {
-  const before = readConfig(previous);
-  const missing = serversOfHost(serverLines(before), host).filter((server) => !isThere(config, server, host));
-  refuseUneditable(missing, host);
-  const text = missing.reduce((now, server) => restoreLine(now, before, server, host), config);
-  const lines = serverLines(readConfig(text));
-  return { text, restored: missing.map((server) => placeIn(lines, server)) };
-}
-
-function isThere(config: string, server: ServerLine, host: HostIdentity): boolean {
-  const servers = serverLines(readConfig(config)).filter((each) => key(each.section) === key(server.section));
-  const present = serversOfHost(servers, host);
-  const taken = servers.find((each) => each.name === server.name && !present.includes(each));
-  if (!taken) return present.some((each) => each.name === server.name || each.address === server.address);
-  throw new Refusal(
-    `${where(taken.line)} already has a server ${taken.name} at ${taken.address}, which is not ${host.name}; ` +
-      `rename one of them, then put ${server.address} back by hand`,
-  );
-}
-
-function restoreLine(config: string, before: readonly ConfigLine[], server: ServerLine, host: HostIdentity): string {
-  const now = readConfig(config);
-  const old = before.filter((line) => key(line.section) === key(server.section));
-  const section = now.filter((line) => key(line.section) === key(server.section));
-  const first = section[0];
-  if (!first) {
-    throw new Refusal(
-      `${server.section.title} is no longer in haproxy.cfg, so "${server.line.body.trim()}" of ${host.name} ` +
-        `(line ${server.line.number} of the former file) has no place; put it back by hand`,
-    );
-  }
-  return joinLines(insertLine(now, first.number - 1 + placeFor(old, section, server), server.line));
-}
-
-/** Index in `section` in front of which the line goes. The header is no anchor: it says nothing about the order. */
-function placeFor(old: readonly ConfigLine[], section: readonly ConfigLine[], server: ServerLine): number {
-  const aligned = alignLines(old.map(sameness), section.map(sameness));
-  const at = old.indexOf(server.line);
-  const above = aligned.slice(1, at).findLast((index) => index !== undefined);
-  const below = aligned.slice(at + 1).find((index) => index !== undefined);
-  return above !== undefined ? above + 1 : (below ?? behindServers(section));
+): { files: ConfigFile[]; restored: FilePlace[] } {
+  const now = readFiles(files);
+  const before = readFiles(former);
+  const present = groupLines(now, (line) => key(line.section));
+  const lines = groupLines(before, (line) => key(line.section));
+  const servers = bySection(serversOfHost(serverLines(before), host));
+  const sections = [...servers].map(([of, ofHost]) => ({
+    lines: lines.get(of) ?? [],
+    servers: ofHost,
+    present: present.get(of) ?? [],
+  }));
+  return putBack(files, now, sections, host, { whole: true, sameness });
 }
 
 /** A server stays the same line when its options were changed in between. */
-function sameness(line: ConfigLine): string {
-  const [keyword, name] = line.words.map((word) => word.value);
-  return keyword === "server" ? `server\n${name ?? ""}` : line.body;
+export function sameness(line: ConfigLine): string {
+  const [keyword, name] = line.words;
+  return keyword?.value === "server" ? `server\n${name?.value ?? ""}` : line.body;
 }
 
-function behindServers(section: readonly ConfigLine[]): number {
-  const last = section.findLastIndex((line) => line.words[0]?.value === "server");
-  return last >= 0 ? last + 1 : section.findLastIndex((line) => line.words.length > 0) + 1;
+/**
+ * Puts back what the sections lack of the host, each line where it stood among those that are still there.
+ * @throws Refusal as `restoreHost`, and when a line's place is between `.if` and `.endif` now.
+ */
+export function putBack(
+  files: readonly ConfigFile[],
+  now: readonly ConfigLine[],
+  sections: readonly FormerSection[],
+  host: HostIdentity,
+  memory: Memory,
+): { files: ConfigFile[]; restored: FilePlace[] } {
+  const servers = bySection(serverLines(now));
+  const lacking = sections
+    .map((section) => ({ ...section, missing: missingOf(section, servers, host) }))
+    .filter(({ missing }) => missing.length > 0);
+  for (const { missing } of lacking) refuseUneditable(missing, host);
+  const texts = groupLines(lacking.length > 0 ? now : [], (line) => line.file);
+  const restored = lacking.flatMap((section) => insertAll(section, section.missing, texts, host, memory));
+  const touched = new Set(restored.map(({ line }) => line.file));
+  return {
+    files: files.map((file) => (touched.has(file) ? { ...file, text: joinLines(texts.get(file) ?? []) } : file)),
+    restored: restored.map((server) => ({ ...placeOf(server), line: numberIn(texts, server.line) })),
+  };
 }
 
-function placeIn(lines: readonly ServerLine[], wanted: ServerLine): ServerPlace {
-  const found = lines.find((each) => key(each.section) === key(wanted.section) && each.name === wanted.name);
-  return { section: wanted.section.title, server: wanted.name, line: found?.line.number ?? wanted.line.number };
+const numberIn = (texts: ReadonlyMap<ConfigFile, ConfigLine[]>, line: ConfigLine): number =>
+  (texts.get(line.file) ?? []).indexOf(line) + 1;
+
+function missingOf(
+  { servers: former, present: [header] }: FormerSection,
+  servers: ReadonlyMap<string, ServerLine[]>,
+  host: HostIdentity,
+): ServerLine[] {
+  const now = (header && servers.get(key(header.section))) ?? [];
+  const present = serversOfHost(now, host);
+  if (present.length >= former.length) return [];
+  const others = new Map(now.filter((each) => !present.includes(each)).map((each) => [each.name, each]));
+  return former.filter((server) => {
+    const taken = others.get(server.name);
+    if (!taken) return !present.some((each) => each.name === server.name || each.address === server.address);
+    throw new Refusal(
+      `${where(taken.line)} already has a server ${taken.name} at ${taken.address}, which is not ${host.name}; ` +
+        `rename one of them, then put ${server.address} back by hand`,
+    );
+  });
+}
+
+/** Inserts a section's missing lines into `texts`; the servers come back with their new lines, numbers yet unknown. */
+function insertAll(
+  { lines, present }: FormerSection,
+  missing: readonly ServerLine[],
+  texts: ReadonlyMap<ConfigFile, ConfigLine[]>,
+  host: HostIdentity,
+  memory: Memory,
+): ServerLine[] {
+  const [header] = present;
+  if (!header) return refuseGone(missing, host, memory);
+  const text = texts.get(header.file) ?? [];
+  const stands = standing(lines, missing, present, memory);
+  return missing.map((server) => {
+    const above = lineAbove(lines.indexOf(server.line), stands, present);
+    const line = { ...server.line, file: header.file, section: header.section };
+    const put = insertBehind(text, above, line, memory);
+    refuseConditional(text, put, host);
+    stands[lines.indexOf(server.line)] = put;
+    return { ...server, line: put };
+  });
+}
+
+/** For each former line the line that it is now. The header is no anchor: it says nothing about the order. */
+function standing(
+  lines: readonly ConfigLine[],
+  missing: readonly ServerLine[],
+  present: readonly ConfigLine[],
+  memory: Memory,
+): (ConfigLine | undefined)[] {
+  const lost = new Set(missing.map(({ line }) => line));
+  const kept = lines.filter((line) => !lost.has(line));
+  const aligned = alignLines(kept.map(sameness), present.map(memory.sameness));
+  const found = new Map(kept.map((line, at) => [line, aligned[at]]));
+  return lines.map((line) => (found.get(line) ? present[found.get(line) ?? 0] : undefined));
+}
+
+/** The present line behind which former line `at` goes. */
+function lineAbove(
+  at: number,
+  stands: readonly (ConfigLine | undefined)[],
+  present: readonly ConfigLine[],
+): ConfigLine | undefined {
+  const above = stands.slice(0, at).findLast((line) => line !== undefined);
+  const below = stands.slice(at + 1).find((line) => line !== undefined);
+  return above ?? (below ? present[present.indexOf(below) - 1] : lastServer(present));
+}
+
+function lastServer(section: readonly ConfigLine[]): ConfigLine | undefined {
+  return (
+    section.findLast((line) => line.words[0]?.value === "server") ?? section.findLast((line) => line.words.length > 0)
+  );
+}
+
+/** Only a file's last line may lack its end: a line that stops being the last is lent one. */
+function insertBehind(
+  text: ConfigLine[],
+  above: ConfigLine | undefined,
+  line: ConfigLine,
+  { whole }: Memory,
+): ConfigLine {
+  const at = above ? text.indexOf(above) + 1 : 0;
+  const near = [above, text[at], ...text].find((each) => each && each.eol !== "")?.eol ?? "\n";
+  const eol = line.eol || near;
+  const isLast = at === text.length;
+  const put = { ...line, eol: isLast && whole ? line.eol : eol };
+  if (above?.eol === "") text[at - 1] = { ...above, eol };
+  text.splice(at, 0, put);
+  return put;
+}
+
+function refuseConditional(text: readonly ConfigLine[], put: ConfigLine, host: HostIdentity): void {
+  const at = text.indexOf(put);
+  const [above, below] = [text[at - 1], text[at + 1]];
+  const isInside = below ? below.conditional : above?.words[0]?.value !== ".endif";
+  if (!above?.conditional || !isInside) return;
+  throw new Refusal(
+    `${where(above)} stands between .if and .endif, and "${put.body.trim()}" of ${host.name} has its place ` +
+      `behind it; put it back by hand`,
+  );
+}
+
+function refuseGone([first]: readonly ServerLine[], host: HostIdentity, { whole }: Memory): never {
+  const [line, section] = [first?.line, first?.section];
+  throw new Refusal(
+    `${section?.title ?? ""} is no longer in ${line?.file.path ?? ""}, so "${line?.body.trim() ?? ""}" of ${host.name} ` +
+      `${whole ? `(line ${line?.number ?? 0} of the former file) ` : ""}has no place; put it back by hand`,
+  );
 }

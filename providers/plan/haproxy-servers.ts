@@ -1,7 +1,7 @@
 import type { ConfigLine, Section, Word } from "./haproxy-lines.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
-import { isAddressOf, isIpLiteral } from "./same-host.ts";
+import { canonicalAddress, isIpLiteral } from "./same-host.ts";
 
 /** A `server` line of a `backend` or `listen` section. */
 export interface ServerLine {
@@ -10,6 +10,8 @@ export interface ServerLine {
   readonly name: string;
   /** As written, quotes undone: `192.168.55.12:8443`, `[fd00::12]:8443`, `ipv4@master-1.example.com:8443`. */
   readonly address: string;
+  /** The address without port and decoration, one spelling for each; empty for a socket. */
+  readonly machine: string;
   readonly options: readonly Word[];
   /** Its own `disabled`/`enabled`, else what the `default-server` lines above it say. */
   readonly disabled: boolean;
@@ -23,45 +25,66 @@ const TAKES_VALUE =
 const POSITION = /^master\d+$/;
 
 /**
- * Every `server` line of the file's backends and listens, in file order.
+ * Every `server` line of the backends and listens, in file order.
  * @throws Refusal when such a line has an open quote or lacks its address.
  */
 export function serverLines(lines: readonly ConfigLine[]): ServerLine[] {
-  const defaults = { file: false, section: false, of: "" };
+  const noted = new Map<Section, boolean>();
+  const inherited = (section: Section | undefined): boolean =>
+    section !== undefined && (noted.get(section) ?? inherited(section.defaults));
   return lines.flatMap((line) => {
     const keyword = line.words[0]?.value;
-    if (keyword === "default-server") noteDefault(defaults, line);
-    if (keyword !== "server" || !/^(?:backend|listen)$/.test(line.section.kind)) return [];
-    const inherited = defaults.of === key(line.section) ? defaults.section : defaults.file;
-    return [serverOf(line, inherited)];
+    if (keyword === "default-server") {
+      noted.set(line.section, isDisabled(line.words.slice(1), inherited(line.section)));
+    }
+    return keyword === "server" && servesIn(line.section) ? [serverOf(line, inherited(line.section))] : [];
   });
 }
 
-function noteDefault(defaults: { file: boolean; section: boolean; of: string }, line: ConfigLine): void {
-  if (line.section.kind === "defaults") defaults.file = isDisabled(line.words.slice(1), false);
-  else {
-    const before = defaults.of === key(line.section) ? defaults.section : defaults.file;
-    Object.assign(defaults, { section: isDisabled(line.words.slice(1), before), of: key(line.section) });
-  }
-}
+/** A section of a kind that has servers to send clients to. */
+export const servesIn = ({ kind }: Section): boolean => kind === "backend" || kind === "listen";
 
 function serverOf(line: ConfigLine, inherited: boolean): ServerLine {
   const [, name, address, ...options] = line.words;
   if (line.unbalanced) throw new Refusal(`${where(line)} has a quote that is never closed; close it, then try again`);
   if (!name || !address)
     throw new Refusal(`${where(line)} is a server line without a name and an address; mend it first`);
-  const disabled = isDisabled(options, inherited);
-  return { line, section: line.section, name: name.value, address: address.value, options, disabled };
+  return {
+    line,
+    section: line.section,
+    name: name.value,
+    address: address.value,
+    machine: canonicalAddress(addressPart(address.value)),
+    options,
+    disabled: isDisabled(options, inherited),
+  };
 }
 
 /** `haproxy.cfg line 12 (backend mgmt8443)`: how every refusal names its place. */
-export function where(line: ConfigLine): string {
-  return `haproxy.cfg line ${line.number} (${line.section.title})`;
+export function where({ file, number, section }: ConfigLine): string {
+  return `${file.path} line ${number}${section.title === "" ? "" : ` (${section.title})`}`;
 }
 
-/** One string per section of the file. */
+/** `line 12` seen from a line of the same file, else with the path. */
+export function lineSeenFrom(from: ConfigLine, { file, number }: ConfigLine): string {
+  return file.path === from.file.path ? `line ${number}` : `${file.path} line ${number}`;
+}
+
+/** One string per section of all files. */
 export function key(section: Section): string {
   return `${section.title}\n${section.occurrence}`;
+}
+
+/** The servers of each section, under its `key`. */
+export function bySection(servers: readonly ServerLine[]): Map<string, ServerLine[]> {
+  const sections = new Map<string, ServerLine[]>();
+  for (const server of servers) {
+    const of = key(server.section);
+    const group = sections.get(of);
+    if (group) group.push(server);
+    else sections.set(of, [server]);
+  }
+  return sections;
 }
 
 /** The `disabled` words of a server's options; the value of another option is none. */
@@ -82,40 +105,66 @@ export function addressPart(written: string): string {
   return bracketed?.[1] ?? bare.replace(/:[^:]*$/, "");
 }
 
+/** The port of `address:port`, of a range the first; undefined when there is none, or none that the text tells. */
+export function portPart(written: string): number | undefined {
+  const bare = written.replace(FAMILY, "");
+  const port = bare.includes("/") || bare.includes("@") ? undefined : /:(\d+)(?:-\d+)?$/.exec(bare)?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
+/** Whether a canonical address is one of the host's; asked of many, the host's own are made canonical once. */
+export function isMachine(host: HostIdentity): (machine: string) => boolean {
+  const known = new Set([host.name, ...host.addresses].map(canonicalAddress));
+  return (machine) => machine !== "" && known.has(machine);
+}
+
 /**
  * The server lines that stand for the host: by the address, or by the very host name as the server's name.
  * A stock `master1` is a position and names no host when the line's own address says otherwise.
  * @throws Refusal when name and address contradict each other, or when the address comes from the environment.
  */
 export function serversOfHost(servers: readonly ServerLine[], host: HostIdentity): ServerLine[] {
-  const byAddress = servers.filter((server) => isAddressOf(host, addressPart(server.address)));
-  const byName = servers.filter((server) => server.name === host.name && !byAddress.includes(server));
-  const foreign = byName.filter((server) => saysAnotherMachine(server, host));
-  for (const server of foreign) refuseContradiction(server, byAddress, host);
-  const found = [...byAddress, ...byName.filter((server) => !foreign.includes(server) || !POSITION.test(host.name))];
+  const isHost = isMachine(host);
+  const byAddress = servers.filter(({ machine }) => isHost(machine));
+  const byName = servers.filter((server) => server.name === host.name && !isHost(server.machine));
+  const foreign = new Set(byName.filter((server) => saysAnotherMachine(server, host)));
+  refuseContradictions([...foreign], byAddress, host);
+  const named = byName.filter((server) => !foreign.has(server) || !POSITION.test(host.name));
+  const found = new Set([...byAddress, ...named]);
   refuseUnknown(servers, found, host);
-  return servers.filter((server) => found.includes(server));
+  return servers.filter((server) => found.has(server));
 }
 
 function saysAnotherMachine(server: ServerLine, host: HostIdentity): boolean {
   return isIpLiteral(addressPart(server.address)) && host.addresses.some(isIpLiteral);
 }
 
-function refuseContradiction(server: ServerLine, byAddress: readonly ServerLine[], host: HostIdentity): void {
-  const other = byAddress.find((each) => key(each.section) === key(server.section) && each.name !== host.name);
-  if (!other || POSITION.test(host.name)) return;
-  throw new Refusal(
-    `${where(server.line)} calls ${server.address} by the name ${host.name}, but line ${other.line.number} ` +
-      `gives ${host.name}'s address ${other.address} to ${other.name}; correct the one that is wrong, then try again`,
-  );
+function refuseContradictions(
+  foreign: readonly ServerLine[],
+  byAddress: readonly ServerLine[],
+  host: HostIdentity,
+): void {
+  if (foreign.length === 0 || POSITION.test(host.name)) return;
+  const sections = bySection(byAddress);
+  for (const { line, section, address } of foreign) {
+    const other = sections.get(key(section))?.find((each) => each.name !== host.name);
+    if (!other) continue;
+    throw new Refusal(
+      `${where(line)} calls ${address} by the name ${host.name}, but line ${other.line.number} ` +
+        `gives ${host.name}'s address ${other.address} to ${other.name}; correct the one that is wrong, then try again`,
+    );
+  }
 }
 
-function refuseUnknown(servers: readonly ServerLine[], found: readonly ServerLine[], host: HostIdentity): void {
-  const known = new Set(found.map((server) => key(server.section)));
-  const unknown = servers.find((server) => server.line.words[2]?.fromEnvironment && !known.has(key(server.section)));
-  if (!unknown) return;
+/** haproxy puts its environment into addresses, quoted or not. */
+function refuseUnknown(servers: readonly ServerLine[], found: ReadonlySet<ServerLine>, host: HostIdentity): void {
+  const unknown = servers.filter((server) => server.address.includes("$"));
+  if (unknown.length === 0) return;
+  const known = new Set([...found].map((server) => key(server.section)));
+  const first = unknown.find((server) => !known.has(key(server.section)));
+  if (!first) return;
   throw new Refusal(
-    `${where(unknown.line)} takes the address ${unknown.address} from haproxy's environment, so it cannot be told ` +
+    `${where(first.line)} takes the address ${first.address} from haproxy's environment, so it cannot be told ` +
       `whether it is ${host.name}; write the address out, then try again`,
   );
 }

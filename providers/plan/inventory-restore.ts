@@ -1,8 +1,9 @@
+import { alignLines } from "./align-lines.ts";
 import type { HostIdentity } from "./host.ts";
 import { type IniLine, readIni } from "./inventory-ini.ts";
 import { editsOf, type IniEdit, withPattern } from "./inventory-ini-edit.ts";
 import { Refusal } from "./refusal.ts";
-import { alignLines, insertLine, joinLines, type TextLine } from "./text-lines.ts";
+import { insertLine, joinLines, type TextLine } from "./text-lines.ts";
 
 /** In front of line `at` (0-based) of the present file, and in place of `replaced` lines, these lines. */
 interface Insertion {

@@ -6,42 +6,20 @@ export interface TextLine {
 
 /** Splits at `\n`; `\r\n` stays whole, a last line without an end has `eol: ""`. `joinLines` is the inverse. */
 export function splitLines(text: string): TextLine[] {
-  return [...text.matchAll(/([^\n]*?)(\r?\n|$)/gy)]
-    .map(([, body = "", eol = ""]) => ({ body, eol }))
-    .filter((line) => line.body !== "" || line.eol !== "");
+  const lines: TextLine[] = [];
+  for (let start = 0; start < text.length;) {
+    const feed = text.indexOf("\n", start);
+    const end = feed < 0 ? text.length : feed;
+    const eol = feed < 0 ? "" : feed > start && text.charAt(feed - 1) === "\r" ? "\r\n" : "\n";
+    lines.push({ body: text.slice(start, eol === "\r\n" ? end - 1 : end), eol });
+    start = end + 1;
+  }
+  return lines;
 }
 
 /** The file's text again. */
 export function joinLines(lines: readonly TextLine[]): string {
   return lines.map((line) => line.body + line.eol).join("");
-}
-
-/**
- * For every line of `before` the index of the same line in `after`, or undefined: a longest common subsequence, so
- * that repeated lines (blank ones, `#`) keep their order. Lines are the same when their keys are equal.
- */
-export function alignLines(before: readonly string[], after: readonly string[]): (number | undefined)[] {
-  const lengths = commonLengths(before, after);
-  const at = (i: number, j: number): number => lengths[i]?.[j] ?? 0;
-  const aligned: (number | undefined)[] = before.map(() => undefined);
-  for (let i = 0, j = 0; i < before.length && j < after.length;) {
-    if (before[i] === after[j]) aligned[i++] = j++;
-    else if (at(i + 1, j) >= at(i, j + 1)) i++;
-    else j++;
-  }
-  return aligned;
-}
-
-function commonLengths(before: readonly string[], after: readonly string[]): number[][] {
-  const lengths = Array.from({ length: before.length + 1 }, () => new Array<number>(after.length + 1).fill(0));
-  for (let i = before.length - 1; i >= 0; i--) {
-    for (let j = after.length - 1; j >= 0; j--) {
-      const skip = Math.max(lengths[i + 1]?.[j] ?? 0, lengths[i]?.[j + 1] ?? 0);
-      const row = lengths[i] ?? [];
-      row[j] = before[i] === after[j] ? (lengths[i + 1]?.[j + 1] ?? 0) + 1 : skip;
-    }
-  }
-  return lengths;
 }
 
 /**

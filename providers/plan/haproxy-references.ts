@@ -1,0 +1,96 @@
+/** Which lines name a server. Source: haproxy configuration manual, "Proxy keywords", "Server and default-server options", "Fetching samples". */
+import type { ConfigLine } from "./haproxy-lines.ts";
+import { servesIn, type ServerLine } from "./haproxy-servers.ts";
+
+/** The servers that a line names, as `backend/server`; a name that says no backend and may be of any is `?/server`. */
+export function mentionsOf(line: ConfigLine): string[] {
+  return namesIn(line).map((name) =>
+    name.includes("/") ? name : `${servesIn(line.section) ? line.section.name : "?"}/${name}`,
+  );
+}
+
+function namesIn({ words, body, section }: ConfigLine): string[] {
+  const keyword = words[0]?.value ?? "";
+  const asks = body.includes("srv");
+  if (!asks && !/^(?:use-server|stick|bind|server|default-server|server-template)$/.test(keyword)) return [];
+  if (!/^(?:frontend|backend|listen|defaults)$/.test(section.kind)) return [];
+  const values = words.map((word) => word.value);
+  const asked = asks
+    ? [...calledServers(values.join(" ")), ...matchedServers(values), ...behind(values, "attach-srv")]
+    : [];
+  switch (keyword) {
+    case "use-server":
+      return [...values.slice(1, 2), ...asked];
+    case "stick":
+      return [...values.slice(1), ...asked];
+    case "server":
+    case "default-server":
+    case "server-template":
+      return behind(values, "track");
+    case "bind":
+      return values.slice(1, 2).flatMap((address) => /^(?:rhttp|rev)@(.+)$/.exec(address)?.[1] ?? []);
+    default:
+      return asked;
+  }
+}
+
+const behind = (words: readonly string[], option: string): string[] =>
+  words.filter((_, at) => words[at - 1] === option);
+
+/** The servers that `srv_is_up(backend/name)` and its kin ask about, and the converter `str(backend/name),srv_queue`. */
+function calledServers(text: string): string[] {
+  const calls = text.matchAll(/\bsrv_\w+\(\s*["']?([^),\s"']+)|\bstr\(\s*["']?([^),\s"']+)["']?\s*\),srv_queue\b/g);
+  return [...calls].map(([, asked, converted]) => asked ?? converted ?? "");
+}
+
+/** What the name of the server that answered is compared with: `acl x srv_name m1 m2`, `{ srv_name -m str m1 }`. */
+function matchedServers(words: readonly string[]): string[] {
+  return patternsOf(words, "srv_name");
+}
+
+function patternsOf(words: readonly string[], fetch: string): string[] {
+  const at = words.findIndex((word) => word === fetch || word.startsWith(`${fetch},`));
+  if (at < 0) return [];
+  const end = words.indexOf("}", at);
+  return words.slice(at + 1, end < 0 ? undefined : end);
+}
+
+/** The numbers that a line compares a server's with: `acl x srv_id 3`; undefined stands for a range or `gt 2`. */
+export function testedNumbers({ words, body }: ConfigLine): (number | undefined)[] {
+  if (!body.includes("srv_id")) return [];
+  const patterns = patternsOf(
+    words.map((word) => word.value),
+    "srv_id",
+  );
+  const numbers = patterns.map((pattern) => (/^\d+$/.test(pattern) ? Number(pattern) : undefined));
+  return patterns.some((pattern) => /^(?:[gl][et]|\d*:\d*)$/.test(pattern))
+    ? [undefined]
+    : numbers.filter((number) => number !== undefined);
+}
+
+/** The numbers that mean another server, or none, when some leave the section. */
+export function staleNumbers(servers: readonly ServerLine[], leaving: ReadonlySet<ServerLine>): Set<number> {
+  const before = numbered(servers);
+  const after = numbered(servers.filter((server) => !leaving.has(server)));
+  return new Set([...before].flatMap(([number, server]) => (after.get(number) === server ? [] : [number])));
+}
+
+/** haproxy gives a server without `id` the lowest number that is free behind the one before it. */
+function numbered(servers: readonly ServerLine[]): Map<number, ServerLine> {
+  const numbers = new Map<number, ServerLine>();
+  for (const server of servers) {
+    const own = behind(
+      server.options.map((word) => word.value),
+      "id",
+    )[0];
+    if (own !== undefined) numbers.set(Number(own), server);
+  }
+  const fixed = new Set(numbers.values());
+  let next = 1;
+  for (const server of servers) {
+    if (fixed.has(server)) continue;
+    while (numbers.has(next)) next++;
+    numbers.set(next++, server);
+  }
+  return numbers;
+}

@@ -34,10 +34,11 @@ function leadersTo(wanted: ReadonlySet<Section>, lines: readonly ConfigLine[]): 
   const names = new Set([...wanted].map(({ name }) => name));
   const used = new Set<Section>();
   const fallback = new Map<Section, string>();
-  for (const { words, section } of lines) {
-    const [keyword, name] = [words[0]?.value, words[1]?.value ?? ""];
-    if (keyword === "use_backend" && names.has(name)) used.add(section);
-    if (keyword === "default_backend") fallback.set(section, name);
+  for (const line of lines) {
+    if (line.keyword !== "use_backend" && line.keyword !== "default_backend") continue;
+    const name = line.words[1]?.value ?? "";
+    if (line.keyword === "default_backend") fallback.set(line.section, name);
+    else if (names.has(name)) used.add(line.section);
   }
   const byDefault = (section: Section | undefined): string =>
     section ? (fallback.get(section) ?? byDefault(section.defaults)) : "";
@@ -47,8 +48,8 @@ function leadersTo(wanted: ReadonlySet<Section>, lines: readonly ConfigLine[]): 
 }
 
 /** haproxy 1.5 takes the addresses on the section's own line too: `listen api *:8443`. */
-function bindsOf({ file, number, section, words }: ConfigLine): Bind[] {
-  const [keyword, first = "", second = ""] = words.map((word) => word.value);
+function bindsOf({ file, number, section, keyword, words }: ConfigLine): Bind[] {
+  const [, first = "", second = ""] = words.map((word) => word.value);
   const written = keyword === "bind" ? first : keyword === section.kind && second.includes(":") ? second : "";
   return written
     .split(",")

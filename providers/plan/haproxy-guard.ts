@@ -170,23 +170,22 @@ interface Detour {
   readonly does: (name: string) => string;
 }
 
-function detourOf({ words, body }: ConfigLine): Detour | undefined {
-  const [keyword, first, , third] = words.map((word) => word.value);
-  const template = { to: third ?? "", does: (name: string) => `makes servers of ${name} from a template` };
-  const sends = (to: string): Detour => ({ to, does: (name) => `sends traffic to ${name}` });
+function detourOf(line: ConfigLine): Detour | undefined {
+  const { keyword, body } = line;
+  const sends = (to = ""): Detour => ({ to, does: (name) => `sends traffic to ${name}` });
   switch (keyword) {
     case "server-template":
-      return template;
+      return { to: line.words[3]?.value ?? "", does: (name) => `makes servers of ${name} from a template` };
     case "dispatch":
-      return sends(first ?? "");
+      return sends(line.words[1]?.value);
     case "tcp-request":
     case "http-request":
-      return body.includes("set-dst") ? sends(/\bset-dst\s+\w+\(([^)]*)\)/.exec(body)?.[1] ?? "") : undefined;
+      return body.includes("set-dst") ? sends(/\bset-dst\s+\w+\(([^)]*)\)/.exec(body)?.[1]) : undefined;
     case "server":
     case "default-server":
     case "tcp-check":
     case "http-check":
-      return body.includes("addr") ? checks(words.map((word) => word.value)) : undefined;
+      return body.includes("addr") ? checks(line.words.map((word) => word.value)) : undefined;
     default:
       return undefined;
   }

@@ -1,4 +1,4 @@
-import { splitLines } from "./text-lines.ts";
+import { splitLines, type TextLine } from "./text-lines.ts";
 
 /** A file that haproxy reads; several come in the order of its command line. */
 export interface ConfigFile {
@@ -14,15 +14,19 @@ export interface Word {
 }
 
 /** A line of haproxy's configuration with the section it stands in. */
-export interface ConfigLine {
-  readonly file: ConfigFile;
-  /** 1-based, within its file. */
-  readonly number: number;
-  readonly body: string;
-  readonly eol: string;
+export interface ConfigLine extends LinePlace {
+  /** The first word, or empty. */
+  readonly keyword: string;
   readonly words: readonly Word[];
   /** A quote is opened and never closed: haproxy refuses the file, and the words are a guess. */
   readonly unbalanced: boolean;
+}
+
+/** What a line is before anybody reads its words. */
+export interface LinePlace extends TextLine {
+  readonly file: ConfigFile;
+  /** 1-based, within its file. */
+  readonly number: number;
   readonly section: Section;
   /** Stands between `.if` and `.endif`: whether haproxy reads it is decided at start. */
   readonly conditional: boolean;
@@ -77,16 +81,48 @@ export function readFiles(files: readonly ConfigFile[]): ConfigLine[] {
     let section = NO_SECTION;
     let depth = 0;
     return splitLines(file.text).map(({ body, eol }, index) => {
-      const { words, unbalanced } = wordsOf(body);
-      const keyword = words[0]?.value ?? "";
-      if (SECTIONS.has(keyword)) section = open(words.map((word) => word.value));
+      const keyword = keywordOf(body);
+      if (SECTIONS.has(keyword)) section = open(wordsOf(body).words.map((word) => word.value));
       if (keyword === ".if") depth++;
       const conditional = depth > 0;
       if (keyword === ".endif") depth = Math.max(0, depth - 1);
-      return { file, number: index + 1, body, eol, words, unbalanced, section, conditional };
+      return new ReadLine(keyword, { file, number: index + 1, body, eol, section, conditional });
     });
   });
 }
+
+/** Most lines of a file are only asked for their first word: the others are read when somebody wants them. */
+class ReadLine implements ConfigLine {
+  readonly keyword: string;
+  readonly file: ConfigFile;
+  readonly number: number;
+  readonly body: string;
+  readonly eol: string;
+  readonly section: Section;
+  readonly conditional: boolean;
+  #read: ReturnType<typeof wordsOf> | undefined;
+
+  constructor(keyword: string, place: LinePlace) {
+    this.keyword = keyword;
+    this.file = place.file;
+    this.number = place.number;
+    this.body = place.body;
+    this.eol = place.eol;
+    this.section = place.section;
+    this.conditional = place.conditional;
+  }
+
+  get words(): readonly Word[] {
+    return (this.#read ??= wordsOf(this.body)).words;
+  }
+
+  get unbalanced(): boolean {
+    return /["']/.test(this.body) && (this.#read ??= wordsOf(this.body)).unbalanced;
+  }
+}
+
+/** A line that no file has, or not there. */
+export const lineAt = (place: LinePlace): ConfigLine => new ReadLine(keywordOf(place.body), place);
 
 /** Makes a section of each header, in order: titles are counted, and `from NAME` or the nearest `defaults` above hold. */
 function sectionOpener(): (words: readonly string[]) => Section {
@@ -108,19 +144,37 @@ function sectionOpener(): (words: readonly string[]) => Section {
   };
 }
 
+function keywordOf(body: string): string {
+  let start = 0;
+  while (start < body.length && isSpace(body.charCodeAt(start))) start++;
+  let end = start;
+  while (end < body.length && !isSpace(body.charCodeAt(end)) && !isSpecial(body.charCodeAt(end))) end++;
+  return end < body.length && isSpecial(body.charCodeAt(end))
+    ? (wordsOf(body).words[0]?.value ?? "")
+    : body.slice(start, end);
+}
+
+/** Quotes, backslash and `#`. */
+const isSpecial = (code: number): boolean => code === 34 || code === 39 || code === 92 || code === 35;
+
 /** The words of one line, as haproxy's own reader splits them; a `#` outside quotes ends the line, even inside a word. */
 export function wordsOf(body: string): { words: Word[]; unbalanced: boolean } {
   return /["'\\#]/.test(body) ? quotedWords(body) : { words: plainWords(body), unbalanced: false };
 }
 
+/** Character by character: a file has some hundred thousand, and most lines neither quotes nor a comment. */
 function plainWords(body: string): Word[] {
   const words: Word[] = [];
-  const word = /\S+/g;
-  for (let found = word.exec(body); found; found = word.exec(body)) {
-    words.push({ value: found[0], start: found.index, end: word.lastIndex });
+  for (let at = 0; at < body.length; at++) {
+    const start = at;
+    while (at < body.length && !isSpace(body.charCodeAt(at))) at++;
+    if (at > start) words.push({ value: body.slice(start, at), start, end: at });
   }
   return words;
 }
+
+/** As C's isspace: blank, tab, and what ends lines. */
+const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
 
 function quotedWords(body: string): { words: Word[]; unbalanced: boolean } {
   const words: Word[] = [];
@@ -134,7 +188,7 @@ function quotedWords(body: string): { words: Word[]; unbalanced: boolean } {
   for (; at < body.length; at++) {
     const char = body.charAt(at);
     if (quote === "" && char === "#") break;
-    if (quote === "" && /\s/.test(char)) {
+    if (quote === "" && isSpace(body.charCodeAt(at))) {
       close();
       continue;
     }

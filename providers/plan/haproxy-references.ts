@@ -9,12 +9,12 @@ export function mentionsOf(line: ConfigLine): string[] {
   );
 }
 
-function namesIn({ words, body, section }: ConfigLine): string[] {
-  const keyword = words[0]?.value ?? "";
+function namesIn(line: ConfigLine): string[] {
+  const { keyword, body, section } = line;
   const asks = body.includes("srv");
   if (!asks && !/^(?:use-server|stick|bind|server|default-server|server-template)$/.test(keyword)) return [];
   if (!/^(?:frontend|backend|listen|defaults)$/.test(section.kind)) return [];
-  const values = words.map((word) => word.value);
+  const values = line.words.map((word) => word.value);
   const asked = asks
     ? [...calledServers(values.join(" ")), ...matchedServers(values), ...behind(values, "attach-srv")]
     : [];
@@ -56,10 +56,10 @@ function patternsOf(words: readonly string[], fetch: string): string[] {
 }
 
 /** The numbers that a line compares a server's with: `acl x srv_id 3`; undefined stands for a range or `gt 2`. */
-export function testedNumbers({ words, body }: ConfigLine): (number | undefined)[] {
-  if (!body.includes("srv_id")) return [];
+export function testedNumbers(line: ConfigLine): (number | undefined)[] {
+  if (!line.body.includes("srv_id")) return [];
   const patterns = patternsOf(
-    words.map((word) => word.value),
+    line.words.map((word) => word.value),
     "srv_id",
   );
   const numbers = patterns.map((pattern) => (/^\d+$/.test(pattern) ? Number(pattern) : undefined));

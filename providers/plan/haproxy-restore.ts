@@ -1,11 +1,11 @@
 import { alignLines } from "./align-lines.ts";
 import { type FilePlace, placeOf } from "./haproxy-files.ts";
 import { refuseUneditable } from "./haproxy-guard.ts";
-import { type ConfigFile, type ConfigLine, groupLines, readFiles } from "./haproxy-lines.ts";
+import { type ConfigFile, type ConfigLine, groupLines, lineAt, readFiles } from "./haproxy-lines.ts";
 import { bySection, key, serverLines, serversOfHost, where, type ServerLine } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
-import { joinLines } from "./text-lines.ts";
+import { joinLines, type TextLine } from "./text-lines.ts";
 
 /** A section as it was when the host had servers there, and what it is now. */
 export interface FormerSection {
@@ -45,8 +45,7 @@ export function restoreFormer(
 
 /** A server stays the same line when its options were changed in between. */
 export function sameness(line: ConfigLine): string {
-  const [keyword, name] = line.words;
-  return keyword?.value === "server" ? `server\n${name?.value ?? ""}` : line.body;
+  return line.keyword === "server" ? `server\n${line.words[1]?.value ?? ""}` : line.body;
 }
 
 /**
@@ -69,7 +68,9 @@ export function putBack(
   const restored = lacking.flatMap((section) => insertAll(section, section.missing, texts, host, memory));
   const touched = new Set(restored.map(({ line }) => line.file));
   return {
-    files: files.map((file) => (touched.has(file) ? { ...file, text: joinLines(texts.get(file) ?? []) } : file)),
+    files: files.map((file) =>
+      touched.has(file) ? { ...file, text: joinLines(withEnds(texts.get(file) ?? [])) } : file,
+    ),
     restored: restored.map((server) => ({ ...placeOf(server), line: numberIn(texts, server.line) })),
   };
 }
@@ -110,8 +111,7 @@ function insertAll(
   const stands = standing(lines, missing, present, memory);
   return missing.map((server) => {
     const above = lineAbove(lines.indexOf(server.line), stands, present);
-    const line = { ...server.line, file: header.file, section: header.section };
-    const put = insertBehind(text, above, line, memory);
+    const put = insertBehind(text, above, server.line, header, memory);
     refuseConditional(text, put, host);
     stands[lines.indexOf(server.line)] = put;
     return { ...server, line: put };
@@ -144,32 +144,38 @@ function lineAbove(
 }
 
 function lastServer(section: readonly ConfigLine[]): ConfigLine | undefined {
-  return (
-    section.findLast((line) => line.words[0]?.value === "server") ?? section.findLast((line) => line.words.length > 0)
-  );
+  return section.findLast((line) => line.keyword === "server") ?? section.findLast((line) => line.keyword !== "");
 }
 
-/** Only a file's last line may lack its end: a line that stops being the last is lent one. */
 function insertBehind(
   text: ConfigLine[],
   above: ConfigLine | undefined,
-  line: ConfigLine,
+  { body, eol }: ConfigLine,
+  { file, section }: ConfigLine,
   { whole }: Memory,
 ): ConfigLine {
   const at = above ? text.indexOf(above) + 1 : 0;
-  const near = [above, text[at], ...text].find((each) => each && each.eol !== "")?.eol ?? "\n";
-  const eol = line.eol || near;
   const isLast = at === text.length;
-  const put = { ...line, eol: isLast && whole ? line.eol : eol };
-  if (above?.eol === "") text[at - 1] = { ...above, eol };
+  const lent = isLast && whole ? "" : ([above, ...text.slice(at)].find((each) => each?.eol)?.eol ?? endOf(text));
+  const put = lineAt({ file, number: at + 1, body, eol: eol || lent, section, conditional: false });
   text.splice(at, 0, put);
   return put;
+}
+
+const endOf = (text: readonly TextLine[]): string => text.find((line) => line.eol !== "")?.eol ?? "\n";
+
+/** Only a file's last line may lack its end: one that no longer is the last is lent one. */
+function withEnds(text: readonly TextLine[]): readonly TextLine[] {
+  const last = text.length - 1;
+  return text.map((line, at) =>
+    line.eol === "" && at < last ? { body: line.body, eol: text[at + 1]?.eol || endOf(text) } : line,
+  );
 }
 
 function refuseConditional(text: readonly ConfigLine[], put: ConfigLine, host: HostIdentity): void {
   const at = text.indexOf(put);
   const [above, below] = [text[at - 1], text[at + 1]];
-  const isInside = below ? below.conditional : above?.words[0]?.value !== ".endif";
+  const isInside = below ? below.conditional : above?.keyword !== ".endif";
   if (!above?.conditional || !isInside) return;
   throw new Refusal(
     `${where(above)} stands between .if and .endif, and "${put.body.trim()}" of ${host.name} has its place ` +

@@ -33,7 +33,7 @@ export function serverLines(lines: readonly ConfigLine[]): ServerLine[] {
   const inherited = (section: Section | undefined): boolean =>
     section !== undefined && (noted.get(section) ?? inherited(section.defaults));
   return lines.flatMap((line) => {
-    const keyword = line.words[0]?.value;
+    const { keyword } = line;
     if (keyword === "default-server") {
       noted.set(line.section, isDisabled(line.words.slice(1), inherited(line.section)));
     }

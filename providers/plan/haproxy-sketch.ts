@@ -1,7 +1,7 @@
 /** What a stack remembers of haproxy's files: enough to put a lost line back, nothing that is secret. */
 import { hash } from "node:crypto";
 import type { FilePlace } from "./haproxy-files.ts";
-import { type ConfigFile, type ConfigLine, groupLines, readFiles, type Section, wordsOf } from "./haproxy-lines.ts";
+import { type ConfigFile, type ConfigLine, groupLines, lineAt, readFiles, type Section } from "./haproxy-lines.ts";
 import { type FormerSection, putBack, sameness } from "./haproxy-restore.ts";
 import { bySection, key, serverLines, serversOfHost } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
@@ -82,7 +82,7 @@ function sketchLines(section: readonly ConfigLine[], shorten: (body: string) => 
   return section.filter((_, at) => isNear[at] === 1).map((line) => (isShown(line) ? line.body : shorten(line.body)));
 }
 
-const isServer = (line: ConfigLine): boolean => line.words[0]?.value === "server";
+const isServer = (line: ConfigLine): boolean => line.keyword === "server";
 const isShown = (line: ConfigLine): boolean => isServer(line) && maskLine(line.body) === line.body;
 
 /** `~3f0a` for a line's body. A section may repeat a line thousands of times. */
@@ -95,13 +95,12 @@ function shortener(): (body: string) => string {
   };
 }
 
-/** A section of the sketch as lines; what is a hash has no words. */
+/** A section of the sketch as lines. */
 function formerLines(of: string, text: string, occurrence: number): ConfigLine[] {
   const [, path = of, kind = "", name = ""] = /^(.+?) (backend|listen) (.*?)(?: #\d+)?$/.exec(of) ?? [];
   const file = { path, text: "" };
   const section: Section = { kind, name, title: `${kind} ${name}`, occurrence, defaults: undefined };
-  return text.split("\n").map((body, at) => {
-    const { words, unbalanced } = body.startsWith("~") ? { words: [], unbalanced: false } : wordsOf(body);
-    return { file, number: at + 1, body, eol: "", words, unbalanced, section, conditional: false };
-  });
+  return text
+    .split("\n")
+    .map((body, at) => lineAt({ file, number: at + 1, body, eol: "", section, conditional: false }));
 }

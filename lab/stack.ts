@@ -50,7 +50,7 @@ ${names(hosts, isMaster)
   .map((host) => line(host))
   .join("")}  openshift-masters:loadBalancers:
 ${names(hosts, (host) => host.startsWith("lb-"))
-  .map((host) => line(host, ", config: /etc/haproxy/haproxy.cfg, service: haproxy"))
+  .map((host) => line(host, ", config: /etc/haproxy/haproxy.cfg, service: haproxy, drain: 5"))
   .join("")}  openshift-masters:nodes:
 ${names(hosts, (host) => host.startsWith("node-"))
   .map((host) => line(host))

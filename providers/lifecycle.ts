@@ -31,6 +31,8 @@ export interface Kind {
   readonly always?: boolean;
   /** May it be done? Only Preflight asks. */
   judge?(world: World, change: Change, before: Hosts | undefined): Judgement;
+  /** What `check` adds to the inputs, from what was seen and the inputs of before: what has to be known when it can be seen no more. */
+  carry?(world: World, change: Change, news: Inputs, olds: Inputs): Inputs;
   /** Facts for the outputs; undefined facts keep their last known value. */
   facts?(world: World, change: Change, inputs: Inputs): Outputs;
   /** What the records of the steps become among the outputs. */
@@ -134,7 +136,8 @@ class Lifecycle {
             reason: `refused, nothing was touched: ${escapeControls(reason, true)}`,
           })),
         };
-      const steps = kind.always === true && !this.#isDue(olds, news) ? [] : kind.plan(world, change, news);
+      Object.assign(inputs, kind.carry?.(world, change, news, olds));
+      const steps = kind.always === true && !this.#isDue(olds, news) ? [] : kind.plan(world, change, inputs);
       if (steps.length > 0) this.#say(news, `to do, in this order:\n${render(steps)}`);
       const files = Object.fromEntries(
         steps.flatMap((step) => editsOf(step).map((edit) => [`${step.host}:${edit.before.path}`, edit.before.sha256])),

@@ -7,7 +7,7 @@ import { cast, isMaster, qualified, workFolder } from "../lab/cluster.ts";
 import { kubectl } from "../lab/health.ts";
 import { container, podman } from "../lab/hosts.ts";
 import { environment, up as labUp } from "../lab/lab.ts";
-import { startProbe } from "../lab/probe.ts";
+import { inWords, startLoad } from "../lab/load.ts";
 import { files } from "../lab/stack.ts";
 import { Failed } from "./needs.ts";
 import { main, say, seconds, step } from "./say.ts";
@@ -74,12 +74,12 @@ await main(async () => {
   );
 
   await pulumi(env, "preview", "preview", "--diff", "--non-interactive");
-  const probe = await startProbe(balancers.map((host) => hosts[host] ?? ""));
+  const load = await startLoad(balancers.map((host) => hosts[host] ?? ""));
   let seen;
   try {
     await pulumi(env, "decommission", "up", "--yes", "--skip-preview", "--non-interactive");
   } finally {
-    seen = await probe.stop();
+    seen = await load.stop();
   }
   await pulumi(env, "history", "stack", "history");
 
@@ -116,9 +116,7 @@ await main(async () => {
     `state: ${Math.round(statSync(join(files.state, ".pulumi/stacks/openshift-masters/lab.json")).size / 1024)} KiB`,
   );
   title("requests to the API through both load balancers while the master was retired");
-  console.log(
-    `${seen.requests} requests from 5 source addresses, ${seen.failed.length} failed, the slowest answered after ${seen.slowest} ms`,
-  );
+  console.log(inWords(seen));
   for (const line of seen.failed.slice(0, 20)) console.log(`  ${line}`);
   say(
     `done; the lab of ${Object.keys(hosts).filter(isMaster).length} masters is still up: npm run lab -- status | ssh <host> | down`,

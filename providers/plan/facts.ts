@@ -115,17 +115,31 @@ export interface MasterFacts {
 
 export interface BalancerFacts {
   readonly identity: Identity;
-  readonly config: FileFacts | undefined;
-  readonly configSeen: string;
+  /** What haproxy reads, in its order; empty when it cannot be told or edited: `filesSeen` says why. */
+  readonly files: readonly FileFacts[];
+  readonly filesSeen: string;
+  /** The program of the running unit, and the words of its command line that a check of the files needs too. */
+  readonly program: string;
+  readonly options: readonly string[];
   readonly valid: boolean;
   readonly validSeen: string;
   readonly active: boolean;
   readonly canReload: boolean;
   readonly version: string;
+  /** Master and workers: a reload hands the listening sockets over. */
+  readonly workers: boolean;
+  /** A file was written by us and no process was started since. */
+  readonly unloaded: boolean;
   /** Undefined without a stats socket that answers. */
   readonly stats: readonly ServerStats[] | undefined;
+  /** Empty without one. */
   readonly socket: string;
+  /** `level admin` is on its line. */
+  readonly admin: boolean;
+  readonly listening: boolean;
   readonly through: Readiness;
+  /** Name → addresses, as that host resolves the names on its server lines and those of masters. */
+  readonly aliases: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface NodeFacts {
@@ -315,28 +329,74 @@ function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined
 /** etcdctl may warn on stderr, which comes in the same stream. */
 const statusJson = (output: string): string => output.split("\n").find((line) => line.startsWith("[")) ?? "[]";
 
-/** Facts from `balancerProbe`. */
+/** Facts from `balancerProbe`; `path` is the configuration file that is declared. */
 export function balancerFacts(stdout: string, path: string): BalancerFacts {
   const parts = partsOf(stdout);
-  const [config, valid, stats, service] = [
-    parts.get("config"),
-    parts.get("valid"),
-    parts.get("stats"),
-    text(parts.get("service")),
-  ];
+  const [valid, stats, service] = [parts.get("valid"), parts.get("stats"), text(parts.get("service"))];
+  const words = linesOf(parts.get("words"));
+  const [level = "", ...socket] = word(parts.get("socket")).split(" ");
   return {
     identity: identityOf(parts),
-    config: fileOf(config, path),
-    configSeen: config === undefined ? "no answer" : String(config.state),
+    ...configFiles(parts, path),
+    program: word(parts.get("program")) || "haproxy",
+    options: linesOf(parts.get("options")),
     valid: valid?.state === 0,
     validSeen: escapeControls(lastLines(text(valid), 4).join(" / ")),
     active: /^ActiveState=(active|reloading)$/m.test(service),
     canReload: /^CanReload=yes$/m.test(service),
     version: escapeControls(/version (\S+)/.exec(text(parts.get("version")))?.[1] ?? "unknown"),
+    workers: words.some((one) => one === "-W" || one === "-Ws"),
+    unloaded: isUnloaded(parts),
     stats: stats?.state === 0 ? statsOrNothing(text(stats)) : undefined,
-    socket: word(parts.get("socket")),
+    socket: socket.join(" "),
+    admin: level === "0",
+    listening: linesOf(parts.get("listening")).some((line) => line.startsWith("LISTEN")),
     through: readinessOf(parts.get("through")),
+    aliases: Object.fromEntries(
+      linesOf(parts.get("aliases")).map((line) => {
+        const [name = "", ...addresses] = line.split(" ");
+        return [name.toLowerCase(), addresses];
+      }),
+    ),
   };
+}
+
+/** Numbered from 1, in the order of the command line. */
+const numbered = (parts: ReadonlyMap<string, Part>): number[] =>
+  [...parts.keys()].flatMap((name) => (name.startsWith("config:") ? [Number(name.slice("config:".length))] : []));
+
+/** The declared file, or a folder that is declared, must be among those that the running haproxy was given: another one would be edited in vain. */
+function configFiles(
+  parts: ReadonlyMap<string, Part>,
+  path: string,
+): Pick<BalancerFacts, "files" | "filesSeen"> {
+  const found = numbered(parts).map((n) => {
+    const written = escapeControls(text(parts.get(`path:${n}`)));
+    return { written, real: word(parts.get(`real:${n}`)), part: parts.get(`config:${n}`) };
+  });
+  if (found.length === 0) return { files: [], filesSeen: "no answer" };
+  const configured = word(parts.get("configured"));
+  const isDeclared = found.some(({ real }) => real === configured || real.startsWith(`${configured}/`));
+  const unread = found.find(({ part }) => part?.state !== 0);
+  if (unread !== undefined) return { files: [], filesSeen: `${unread.written}: ${String(unread.part?.state)}` };
+  if (!isDeclared && path !== found[0]?.written)
+    return { files: [], filesSeen: `haproxy there reads ${found.map(({ written }) => written).join(" and ")} instead` };
+  return { files: found.flatMap(({ part, written }) => fileOf(part, written) ?? []), filesSeen: "" };
+}
+
+/** Seconds between the writing of a file of ours and the last touch of the copy that was kept for it, at most. */
+const oneEdit = 60;
+
+/** Only an edit of ours counts: what an administrator wrote and has not loaded yet is theirs to load. */
+function isUnloaded(parts: ReadonlyMap<string, Part>): boolean {
+  const born = Number(word(parts.get("born")));
+  if (!(born > 0)) return false;
+  return numbered(parts).some((n) => {
+    const written = Number(word(parts.get(`written:${n}`)));
+    const kept = Number(word(parts.get(`kept:${n}`)));
+    // ps counts whole seconds, from a clock of its own
+    return kept > 0 && Math.abs(kept - written) <= oneEdit && written > born + 1;
+  });
 }
 
 /** Statistics that were cut off are none. */

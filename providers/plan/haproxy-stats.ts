@@ -7,7 +7,13 @@ export interface ServerStats {
   readonly status: string;
   /** Sessions now open (`scur`). */
   readonly sessions: number;
+  /** Of the last health check (`check_status`): `L4OK`, `L7STS`, …; `INI` until the first has ended; empty without checks. */
+  readonly check: string;
 }
+
+/** In service, and a check has said so: before its first check haproxy calls a server UP on trust. */
+export const isServing = ({ status, check }: ServerStats): boolean =>
+  status === "no check" || (/^UP(?: \(via .*)?$/.test(status) && !check.endsWith("INI"));
 
 const NOT_SERVERS = new Set(["FRONTEND", "BACKEND"]);
 const SERVER_TYPE = "2";
@@ -44,7 +50,7 @@ function statsOfRow(row: ReadonlyMap<string, string>, line: number): ServerStats
       `line ${line} of haproxy's "show stat" is cut off or not a server's row: "${backend},${server},…"`,
     );
   }
-  return { backend, server, status, sessions: Number(sessions) };
+  return { backend, server, status, sessions: Number(sessions), check: row.get("check_status") ?? "" };
 }
 
 /** Fields of one row; `last_chk` and `check_desc` may be quoted and hold commas. */

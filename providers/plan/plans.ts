@@ -11,7 +11,20 @@ import type { Change } from "./steps.ts";
 export type { Planner } from "./plans/asked.ts";
 export { planAuthority } from "./plans/authority.ts";
 export { planBackups, planSnapshot, endpointOf } from "./plans/backup.ts";
-export { canSetState, planBalancer, backendOf, disabledEdit, isRowOf } from "./plans/balancer.ts";
+export {
+  apiLines,
+  backendOf,
+  canSetState,
+  checkCommand,
+  disabledEdits,
+  homeless,
+  identityThere,
+  isRowOf,
+  isUp,
+  planBalancer,
+  rememberedLines,
+  runtimeCommand,
+} from "./plans/balancer.ts";
 export { isEvictable, planDrain, planNodeRemoval } from "./plans/node.ts";
 export { planStaticPods } from "./plans/static-pods.ts";
 export { planMembership } from "./plans/membership.ts";
@@ -21,7 +34,7 @@ export { inventoryForm, planInventory } from "./plans/inventory.ts";
 
 /** Every planner whose plan follows from what the hosts show and names what a leaving host still holds in the cluster. */
 export const clusterPlanners = (change: Change): Planner[] => [
-  ...Object.keys(change.settings.loadBalancers).map(planBalancer),
+  ...Object.keys(change.settings.loadBalancers).map((balancer) => planBalancer(balancer)),
   planMembership,
   planMasterConfig,
   planFlannel,

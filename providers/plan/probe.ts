@@ -8,7 +8,8 @@ import { quote, sh } from "./quote.ts";
 /** Files read for editing are at most this large, in bytes. */
 export const largestFile = 4 * 1024 * 1024;
 
-const prelude = `
+/** Shell functions that print a part: `part`, `checked` (with the exit code), `file`. */
+export const prelude = `
 part() { n=$1; shift; out=$("$@" 2>&1 | base64 -w0; exit 0); echo "$n 0 $out"; }
 checked() { n=$1; shift; out=$( { "$@" 2>&1; echo "::$?"; } | base64 -w0; exit 0); echo "$n checked $out"; }
 file() { if [ ! -e "$2" ]; then echo "$1 absent"
@@ -17,7 +18,8 @@ file() { if [ ! -e "$2" ]; then echo "$1 absent"
   else echo "$1 0 $(base64 -w0 -- "$2")"; fi; }
 `;
 
-const common = `
+/** Who the host is. */
+export const common = `
 part hostname hostname
 part machine-id cat /etc/machine-id
 part time date +%s
@@ -81,10 +83,9 @@ e3() { in_etcd ETCDCTL_API=3 etcdctl ${certificates} --endpoints ${endpoint} --c
 e2() { in_etcd ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${endpoint} "$@"; }`;
 }
 
-/** A shell function that asks the API on this host whether it is ready: 3.11's way, and the later one on 404 or 403. */
-const readiness = (
-  name: string,
-): string => `${name}() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{http_code}' "https://127.0.0.1:8443/$p"); c=\${a##*
+/** A shell function that asks an API, `host:port`, whether it is ready: 3.11's way, and the later one on 404 or 403. */
+export const readiness = (name: string, at = "127.0.0.1:8443"): string =>
+  `${name}() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{http_code}' ${quote(`https://${at}/`)}"$p"); c=\${a##*
 }; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }`;
 
 /** Everything a master knows of itself: files, static pods, its etcd member, its API, its services. Reads only. */
@@ -140,38 +141,6 @@ checked holder:lease o get lease kube-controller-manager -n kube-system --ignore
 ${leaving.map((name) => `checked ${quote(`pods:${name}`)} o get pods --all-namespaces --field-selector ${quote(`spec.nodeName=${name}`)} -o ${quote(`jsonpath=${pods}`)}`).join("\n")}
 `;
 }
-
-/** A load balancer: its file, whether haproxy takes it, the unit, the statistics, and whether the API answers through it. */
-export function balancerProbe(o: { config: string; service: string }): string {
-  return `${prelude}${common}${askSocket}
-file config ${quote(o.config)}
-checked valid haproxy -c -f ${quote(o.config)}
-part service systemctl show -p LoadState -p ActiveState -p CanReload -p MainPID ${quote(`${o.service}.service`)}
-part version haproxy -v
-socket=${socketOf(o.config)}
-part socket echo "$socket"
-if [ -n "$socket" ]; then checked stats ask "$socket" 'show stat'; fi
-${readiness("through")}
-part through through
-`;
-}
-
-/** The path of the stats socket as the configuration names it; empty without one. */
-export const socketOf = (config: string): string =>
-  `$(sed -n 's/^[[:space:]]*stats[[:space:]]\\{1,\\}socket[[:space:]]\\{1,\\}\\([^[:space:]]*\\).*/\\1/p' ${quote(config)} | head -n 1 | sed 's/^unix@//')`;
-
-/** `ask SOCKET COMMAND`: whatever the host has that can talk to a unix socket. */
-export const askSocket = `
-ask() { if command -v socat >/dev/null 2>&1; then printf '%s\\n' "$2" | timeout 10 socat -t 5 stdio "UNIX-CONNECT:$1"
-  else for py in python3 python /usr/libexec/platform-python; do command -v $py >/dev/null 2>&1 || continue
-    timeout 10 $py -c 'import socket,sys
-s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall((sys.argv[2]+"\\n").encode())
-while True:
-    b=s.recv(65536)
-    if not b: break
-    getattr(sys.stdout,"buffer",sys.stdout).write(b)' "$1" "$2"; return; done
-    echo "neither socat nor python is on this host"; return 1; fi; }
-`;
 
 /** An application node: flannel's file and service. */
 export const nodeProbe = (): string => `${prelude}${common}

@@ -12,6 +12,13 @@ const ipv4 = /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/;
 const isAddress = (text: string): boolean =>
   ipv4.test(text) || z.ipv6().safeParse(text).success || (isHostName(text) && !/^[\d.]+$/.test(text));
 
+/** `192.168.55.5:8443`, `[fd00::5]:8443`, `api.example.com:443`. */
+const isEndpoint = (text: string): boolean => {
+  const [, bracketed, plain, port = ""] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+  const inRange = Number(port) > 0 && Number(port) < 65536;
+  return inRange && (bracketed === undefined ? isAddress(plain ?? "") : z.ipv6().safeParse(bracketed).success);
+};
+
 const hostName = z.string().refine(isHostName, { error: "expected a host name as of RFC 1123, in lower case" });
 const address = z.string().refine(isAddress, { error: "expected an IP address or a host name" });
 const absolute = z.string().regex(/^\/[^\0\n]*$/, { error: "expected an absolute path" });
@@ -27,6 +34,11 @@ const haproxy = z.strictObject({
   address,
   config: absolute.default("/etc/haproxy/haproxy.cfg"),
   service: text.regex(/^[A-Za-z0-9@._-]+$/, { error: "expected a systemd unit's name" }).default("haproxy"),
+  // seconds that the sessions of a server that goes out are waited for
+  drain: z.int().min(0).max(3600).default(60),
+  restart: z.boolean().default(false),
+  // where the API answers through it; without one its own address, port 8443
+  api: z.string().refine(isEndpoint, { error: "expected <address>:<port>" }).optional(),
 });
 const byCommand = z.strictObject({ kind: z.literal("command"), set: text, verify: text });
 
@@ -79,6 +91,10 @@ const schema = z.strictObject({
 export type Settings = z.infer<typeof schema>;
 /** A haproxy that is edited over SSH. */
 export type HaproxySettings = z.infer<typeof haproxy>;
+
+/** `host:port` where the API answers through a haproxy. */
+export const apiOf = ({ api, address: own }: HaproxySettings): string =>
+  api ?? `${own.includes(":") ? `[${own}]` : own}:8443`;
 
 /** The keys below `openshift-masters:` that are read. */
 export const settingKeys = Object.keys(schema.shape) as readonly (keyof Settings)[];

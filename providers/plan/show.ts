@@ -55,7 +55,8 @@ export function diffOf(edit: Edit): string {
 }
 const shorten = (line: string, most: number): string => (line.length > most ? `${line.slice(0, most)}…` : line);
 
-export const editsOf = (step: Step): Edit[] => ("edit" in step ? [step.edit] : []);
+export const editsOf = (step: Step): readonly Edit[] =>
+  "edit" in step ? [step.edit] : "edits" in step ? step.edits : [];
 
 /** What identifies a step from one run to the next. */
 export const labelOf = (step: Step): string => `${step.host}: ${step.title}`;

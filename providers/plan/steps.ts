@@ -93,9 +93,13 @@ export type Step = Shown &
     | { readonly do: "edit"; readonly edit: Edit }
     | {
         readonly do: "balance";
-        readonly socket: string;
-        readonly edit?: Edit;
+        /** The load balancer as it was seen. */
+        readonly on: BalancerFacts;
+        readonly edits: readonly Edit[];
+        /** At run time, before the edit. */
         readonly drain: readonly Server[];
+        /** Afterwards it must be without these, and have these UP. */
+        readonly gone: readonly Server[];
         readonly up: readonly Server[];
       }
     | { readonly do: "cordon" | "drain"; readonly node: string; readonly flags: readonly string[] }

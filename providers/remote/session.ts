@@ -18,7 +18,8 @@ import {
   masterFacts,
   nodeFacts,
 } from "../plan/facts.ts";
-import { balancerProbe, clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
+import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
+import { clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Change, LocalFacts, World } from "../plan/steps.ts";
@@ -84,7 +85,7 @@ export class Session {
     const now = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => !retired.has(name)));
     const [masters, balancers, nodes, inventory, cluster, local] = await Promise.all([
       this.#masters({ ...change.survivors, ...now }),
-      this.#balancers(),
+      this.#balancers(change),
       this.#nodes(),
       this.#inventory(),
       this.#cluster(change),
@@ -128,11 +129,12 @@ export class Session {
     }
   }
 
-  async #all<T>(hosts: Hosts, ask: (name: string, address: string) => Promise<T>): Promise<Record<string, T>> {
+  async #all<H, T>(
+    hosts: Readonly<Record<string, H>>,
+    ask: (name: string, host: H) => Promise<T>,
+  ): Promise<Record<string, T>> {
     return Object.fromEntries(
-      await Promise.all(
-        Object.entries(hosts).map(async ([name, address]) => [name, await ask(name, address)] as const),
-      ),
+      await Promise.all(Object.entries(hosts).map(async ([name, host]) => [name, await ask(name, host)] as const)),
     );
   }
 
@@ -147,14 +149,15 @@ export class Session {
     );
   }
 
-  #balancers(): Promise<Record<string, BalancerFacts | Unreachable>> {
+  #balancers(change: Change): Promise<Record<string, BalancerFacts | Unreachable>> {
     const haproxies = Object.entries(this.settings.loadBalancers).flatMap(([name, entry]) =>
       entry.kind === "haproxy" ? [[name, entry] as const] : [],
     );
-    return this.#all(Object.fromEntries(haproxies.map(([name, entry]) => [name, entry.address])), (name, address) => {
-      const entry = haproxies.find(([one]) => one === name)?.[1] ?? { config: "", service: "" };
-      return this.#probe(name, address, balancerProbe(entry), (stdout) => balancerFacts(stdout, entry.config));
-    });
+    return this.#all(Object.fromEntries(haproxies), (name, entry) =>
+      this.#probe(name, entry.address, balancerProbe(probeOf(entry, change)), (stdout) =>
+        balancerFacts(stdout, entry.config),
+      ),
+    );
   }
 
   #nodes(): Promise<Record<string, NodeFacts | Unreachable>> {

@@ -15,7 +15,7 @@ import type {
   NodeFacts,
 } from "../../providers/plan/facts.ts";
 import { balancerFacts, clusterFacts, masterFacts, nodeFacts } from "../../providers/plan/facts.ts";
-import { serversOf } from "../../providers/plan/haproxy.ts";
+import { serversIn } from "../../providers/plan/haproxy.ts";
 import { type Settings, readSettings } from "../../providers/plan/settings.ts";
 import type { Change, Edit, Step, World } from "../../providers/plan/steps.ts";
 
@@ -278,13 +278,14 @@ export const masterParts = (n: number, count: number, leader = 0): Record<string
 
 const statsText = (count: number): string =>
   [
-    "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,",
-    "stats,FRONTEND,,,0,0,2000,0,0,0,0,0,0,,,,,OPEN,,,,,,,,,1,2,0,,,,0,",
-    "atomic-openshift-api,FRONTEND,,,0,0,2000,0,0,0,0,0,0,,,,,OPEN,,,,,,,,,1,3,0,,,,0,",
+    "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,rate_max,check_status,",
+    "stats,FRONTEND,,,0,0,2000,0,0,0,0,0,0,,,,,OPEN,,,,,,,,,1,2,0,,,,0,0,0,0,,",
+    "atomic-openshift-api,FRONTEND,,,0,0,2000,0,0,0,0,0,0,,,,,OPEN,,,,,,,,,1,3,0,,,,0,0,0,0,,",
     ...numbers(count).map(
-      (m) => `atomic-openshift-api,master${m},0,0,2,9,,40,0,0,,0,,0,0,0,0,UP,1,1,0,0,0,90,0,,1,4,${m + 1},,40,,2,`,
+      (m) =>
+        `atomic-openshift-api,master${m},0,0,2,9,,40,0,0,,0,,0,0,0,0,UP,1,1,0,0,0,90,0,,1,4,${m + 1},,40,,2,0,,3,L4OK,`,
     ),
-    "atomic-openshift-api,BACKEND,0,0,0,0,200,0,0,0,0,0,,0,0,0,0,UP,4,4,0,,0,90,0,,1,4,0,,0,,1,",
+    "atomic-openshift-api,BACKEND,0,0,0,0,200,0,0,0,0,0,,0,0,0,0,UP,4,4,0,,0,90,0,,1,4,0,,0,,1,0,,3,,",
     "",
   ].join("\n");
 
@@ -293,11 +294,22 @@ export const balancerParts = (name: string, count: number): Record<string, Given
   hostname: `${name}\n`,
   "machine-id": `${machineId(name)}\n`,
   time: `${now}\n`,
-  config: haproxyText(count, name.startsWith("lb-1")),
+  configured: "/etc/haproxy/haproxy.cfg\n",
+  program: "/usr/sbin/haproxy",
+  options: "",
+  words: "/usr/sbin/haproxy\n-Ws\n-f\n/etc/haproxy/haproxy.cfg\n-p\n/run/haproxy.pid\n",
+  "path:1": "/etc/haproxy/haproxy.cfg",
+  "real:1": "/etc/haproxy/haproxy.cfg\n",
+  "config:1": haproxyText(count, name.startsWith("lb-1")),
+  "written:1": `${configured}\n`,
+  "kept:1": "",
+  aliases: "",
   valid: ["Configuration file is valid\n", 0],
   service: "LoadState=loaded\nActiveState=active\nCanReload=yes\nMainPID=77\n",
   version: "HA-Proxy version 2.6.12-1+deb12u1 2023/12/16 - https://haproxy.org/\n",
-  socket: "/var/lib/haproxy/stats\n",
+  born: `${started}\n`,
+  socket: `${name.startsWith("lb-1") ? 0 : 1} /var/lib/haproxy/stats\n`,
+  listening: "State  Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0      2000   0.0.0.0:8443   0.0.0.0:*\n",
   stats: [statsText(count), 0],
   through: ready,
 });
@@ -436,7 +448,9 @@ export const withFile = (world: World, name: string, key: FileKey, edit: (text: 
   });
 /** Changes the text of a load balancer's file. */
 export const withConfig = (world: World, name: string, edit: (text: string) => string): World =>
-  withBalancer(world, name, ({ config }) => ({ config: fileOf(config?.path ?? "", edit(config?.text ?? "")) }));
+  withBalancer(world, name, ({ files }) => ({
+    files: files.map((file, n) => (n === 0 ? fileOf(file.path, edit(file.text)) : file)),
+  }));
 
 /** Replaces a text that must be there. */
 export function swap(text: string, from: string, to: string): string {
@@ -451,7 +465,10 @@ function written(world: World, host: string, edit: Edit): World {
       flanneldFile: file,
       flanneld: flanneld && { ...flanneld, stale: flanneld.active },
     }));
-  if (host in world.balancers) return withBalancer(world, host, { config: file });
+  if (host in world.balancers)
+    return withBalancer(world, host, ({ files }) => ({
+      files: files.map((one) => (one.path === file.path ? file : one)),
+    }));
   return withMaster(world, host, (facts) => {
     const key = (Object.keys(facts.files) as FileKey[]).find((one) => facts.files[one]?.path === file.path);
     if (key === undefined) throw new Error(`${host} has no ${file.path}`);
@@ -484,15 +501,18 @@ export function after(world: World, step: Step): World {
     case "edit":
       return written(world, step.host, step.edit);
     case "balance": {
-      const edited = step.edit === undefined ? world : written(world, step.host, step.edit);
-      return withBalancer(edited, step.host, ({ config, stats }) => {
-        const servers = serversOf(config?.text ?? "");
-        return { ...(stats && { stats: stats.filter((row) => servers.some((one) => one.server === row.server)) }) };
+      const edited = step.edits.reduce((now, edit) => written(now, step.host, edit), world);
+      return withBalancer(edited, step.host, ({ files, stats }) => {
+        const servers = serversIn(files);
+        return {
+          unloaded: false,
+          ...(stats && { stats: stats.filter((row) => servers.some((one) => one.server === row.server)) }),
+        };
       });
     }
     case "put-back":
-      return withBalancer(world, step.host, ({ config, stats }) => ({
-        config: fileOf(config?.path ?? "", (config?.text ?? "").replaceAll(" disabled", "")),
+      return withBalancer(world, step.host, ({ files, stats }) => ({
+        files: files.map(({ path, text }) => fileOf(path, text.replaceAll(" disabled", ""))),
         ...(stats && { stats: stats.map((row) => ({ ...row, status: "UP" })) }),
       }));
     case "cordon":

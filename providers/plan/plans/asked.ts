@@ -45,15 +45,14 @@ export function clusterOf(world: World): ClusterFacts {
   return cluster;
 }
 
-export function balancerOf(world: World, change: Change, balancer: string): BalancerFacts & { config: FileFacts } {
+export function balancerOf(world: World, change: Change, balancer: string): BalancerFacts {
   const facts = world.balancers[balancer];
   if (!isReachable(facts))
     throw new Unasked(`${balancer} could not be asked: ${facts?.unreachable ?? "it was not looked at"}`);
-  const { config } = facts;
   const settings = change.settings.loadBalancers[balancer];
   const path = settings?.kind === "haproxy" ? settings.config : "its configuration";
-  if (config === undefined) throw new Unasked(`${balancer}: ${path} could not be read (${facts.configSeen})`);
-  return { ...facts, config };
+  if (facts.files.length === 0) throw new Unasked(`${balancer}: ${path} could not be read (${facts.filesSeen})`);
+  return facts;
 }
 
 export const nobodyLeaves = (change: Change): boolean => Object.keys(change.leaving).length === 0;

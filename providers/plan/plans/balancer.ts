@@ -1,57 +1,225 @@
-/** LoadBalancerPool: server lines out, and in and out around a restart. */
-import { type BalancerFacts, type FileFacts, isReachable } from "../facts.ts";
-import { type ServerStats, dropHost as dropServers, serversFor, serversOf, setDisabled } from "../haproxy.ts";
+/** LoadBalancerPool: server lines out, lost ones back, and out and in again around a restart. */
+import { type BalancerFacts, type Hosts, isReachable } from "../facts.ts";
+import {
+  type ConfigFile,
+  type FileEntry,
+  type Sketch,
+  disableIn,
+  dropFrom,
+  restoreIn,
+  serversIn,
+  serversOfHostIn,
+  sketchOf,
+} from "../haproxy.ts";
+import { addressPart } from "../haproxy-servers.ts";
+import { type ServerStats, isServing } from "../haproxy-stats.ts";
+import type { HostIdentity } from "../host.ts";
 import { sh } from "../quote.ts";
-import { type Change, type Edit, type Server, type World, identityOf } from "../steps.ts";
-import { type Planner, edited, balancerOf, nobodyLeaves, forEachLeaving } from "./asked.ts";
+import { Refusal } from "../refusal.ts";
+import { canonicalAddress } from "../same-host.ts";
+import type { HaproxySettings } from "../settings.ts";
+import { type Change, type Edit, type Server, type Step, type World, entries } from "../steps.ts";
+import { type Planner, balancerOf, nobodyLeaves } from "./asked.ts";
 
-/** The stats socket takes `set server … state`: it is admin-level, and haproxy is 1.6 or later. */
+/** Where a master's API listens. */
+const apiPort = 8443;
+
+/** Several processes have a socket and a state each: what one is told the others do not know. */
+const hasProcesses = (facts: BalancerFacts): boolean =>
+  facts.files.some(({ text }) => /^\s*nbproc\s+(?:[2-9]|\d{2,})/m.test(text));
+
+/** Servers can be taken out at run time: the stats socket answers and is admin-level, and there is one process behind it. */
 export const canSetState = (facts: BalancerFacts): boolean =>
-  facts.stats !== undefined &&
-  /^\s*stats\s+socket\s[^#\n]*\blevel\s+admin\b/m.test(facts.config?.text ?? "") &&
-  !/^1\.[0-5]\b/.test(facts.version);
+  facts.stats !== undefined && facts.admin && !hasProcesses(facts);
 
-/** One load balancer: the server lines of the leaving masters go; a reload that a killed run did not reach is made up for. */
+/** What haproxy is told at run time; the 1.5-dev22 of RHEL 7.0 has no `set server … state`, and its maintenance lets open sessions end too. */
+export function runtimeCommand(facts: BalancerFacts, one: Server, state: "drain" | "maint" | "ready"): string {
+  const server = `${backendOf(one.section)}/${one.server}`;
+  if (/^1\.(?:[0-4]\b|5-dev)/.test(facts.version)) return `${state === "ready" ? "enable" : "disable"} server ${server}`;
+  return `set server ${server} state ${state}`;
+}
+
+/** The files are checked as the unit would load them; those that are being replaced by their new text beside them. */
+export const checkCommand = (facts: BalancerFacts, replaced: Readonly<Record<string, string>> = {}): string => {
+  const files = facts.files.flatMap(({ path }) => ["-f", replaced[path] ?? path]);
+  return sh`${[facts.program, "-c", ...facts.options, ...files]}`;
+};
+
+/** A host as this load balancer knows it: a name counts when all that it resolves to there is the host's own. */
+export function identityThere(facts: BalancerFacts, name: string, hosts: Hosts): HostIdentity {
+  const own = addressesThere(facts, hosts[name] ?? name);
+  const names = entries(facts.aliases).flatMap(([alias, found]) =>
+    found.length > 0 && found.every((one) => own.has(canonicalAddress(one))) ? [alias] : [],
+  );
+  return { name, addresses: [...new Set([hosts[name] ?? name, ...own, ...names])] };
+}
+
+const addressesThere = (facts: BalancerFacts, address: string): Set<string> =>
+  new Set([address, ...(facts.aliases[address.toLowerCase()] ?? [])].map(canonicalAddress));
+
+/** A name that stands for a leaving host and for others: neither leaving nor dropping its line would be right. */
+function refuseSharedNames(facts: BalancerFacts, change: Change): void {
+  for (const [name, address] of entries(change.leaving)) {
+    const own = addressesThere(facts, address);
+    const shared = serversIn(facts.files).find((one) => {
+      const found = facts.aliases[addressPart(one.address).toLowerCase()] ?? [];
+      return (
+        found.some((each) => own.has(canonicalAddress(each))) && !found.every((each) => own.has(canonicalAddress(each)))
+      );
+    });
+    if (shared === undefined) continue;
+    const found = facts.aliases[addressPart(shared.address).toLowerCase()] ?? [];
+    throw new Refusal(
+      `${shared.file} line ${shared.line} (${shared.section}): ${shared.server} goes to ${shared.address}, which resolves there to ${found.join(" and ")}, ` +
+        `${name} among them; write the address out`,
+    );
+  }
+}
+
+/**
+ * One load balancer: the server lines of the leaving masters go, lost ones of working masters come back; a reload that a killed run did not reach is
+ * made up for.
+ * @param sketch where the lines of the masters that stay stood when they were last seen
+ */
 export const planBalancer =
-  (balancer: string): Planner =>
-  (world, change) => {
+  (balancer: string, sketch: Sketch = {}): Planner =>
+  (world, change): Step[] => {
     const settings = change.settings.loadBalancers[balancer];
-    if (settings?.kind !== "haproxy" || nobodyLeaves(change)) return [];
+    if (settings?.kind !== "haproxy") return [];
+    const back = nobodyLeaves(change) && entries(sketch).length === 0 ? [] : lost(world, change, balancer, sketch);
+    if (nobodyLeaves(change) && back.length === 0) return [];
     const facts = balancerOf(world, change, balancer);
-    const edit = edited(
-      balancer,
-      facts.config,
-      forEachLeaving(change, (text, name) => dropServers(text, identityOf(name, change.leaving)).text),
-    );
-    const remaining = serversOf(edit?.after ?? facts.config.text);
-    const dropped = serversOf(facts.config.text).filter(
-      (one) => !remaining.some((other) => other.section === one.section && other.server === one.server),
-    );
-    const stale = edit === undefined && isStale(facts);
-    if (edit === undefined && !stale) return [];
-    const names = Object.keys(change.leaving).join(", ");
+    const { files, dropped } = there(balancer, () => withoutLeaving(facts, change));
+    const after = back.reduce((now, name) => restored(now, facts, sketch, name, change), files);
+    const edits = editsBetween(facts, after);
+    if (edits.length === 0 && !isStale(facts)) return [];
     return [
       {
         do: "balance",
         host: balancer,
-        socket: facts.socket,
-        ...(edit === undefined ? {} : { edit }),
-        title:
-          edit === undefined
-            ? `reload ${settings.service}: it still runs without the last edit`
-            : `take ${names} out of the pools, reload ${settings.service}, prove the others UP`,
+        on: facts,
+        edits,
+        title: titleOf(settings, edits.length > 0, dropped.length > 0 ? Object.keys(change.leaving) : [], back),
         drain: canSetState(facts) ? dropped.map(serverOf) : [],
-        up: inService(edit?.after ?? facts.config.text, change),
+        gone: dropped.map(serverOf),
+        up: inService(after, facts, change),
         commands: [
-          ...(canSetState(facts)
-            ? dropped.map((one) => `set server ${backendOf(one.section)}/${one.server} state drain`)
+          ...(canSetState(facts) ? dropped.map((one) => runtimeCommand(facts, one, "drain")) : []),
+          ...(canSetState(facts) && dropped.length > 0
+            ? [`wait for their sessions to end, ${settings.drain} s at most; what is left is closed when the API ends`]
             : []),
-          sh`haproxy -c -f ${settings.config}`,
-          sh`systemctl ${facts.canReload ? "reload" : "restart"} ${settings.service}`,
+          checkCommand(facts),
+          sh`systemctl ${facts.canReload && !settings.restart ? "reload" : "restart"} ${settings.service}`,
         ],
       },
     ];
   };
+
+function titleOf(
+  { service, restart }: HaproxySettings,
+  edits: boolean,
+  leaving: readonly string[],
+  back: readonly string[],
+): string {
+  const load = `${restart ? "restart" : "reload"} ${service}`;
+  if (!edits) return `${load}: it still runs without the last edit`;
+  const out = leaving.length > 0 ? [`take ${leaving.join(", ")} out of the pools`] : [];
+  const again = back.length > 0 ? [`put the lost lines of ${back.join(", ")} back where they were`] : [];
+  return [...out, ...again, load, "prove the others UP"].join(", ");
+}
+
+/** A refusal names the host too. */
+function there<T>(balancer: string, ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof Refusal) throw new Refusal(`${balancer}: ${error.message}`);
+    throw error;
+  }
+}
+
+function withoutLeaving(facts: BalancerFacts, change: Change): { files: readonly ConfigFile[]; dropped: Server[] } {
+  refuseSharedNames(facts, change);
+  let files: readonly ConfigFile[] = facts.files;
+  const dropped: Server[] = [];
+  for (const name of Object.keys(change.leaving)) {
+    const one = dropFrom(files, identityThere(facts, name, change.leaving));
+    files = one.files;
+    dropped.push(...one.dropped);
+  }
+  return { files, dropped };
+}
+
+const editsBetween = (facts: BalancerFacts, files: readonly ConfigFile[]): Edit[] =>
+  facts.files.flatMap((before, n) => {
+    const after = files[n]?.text ?? before.text;
+    return after === before.text ? [] : [{ before, after }];
+  });
+
+/** Masters that stay and work, of which a pool has lost a line that can be put back. */
+function lost(world: World, change: Change, balancer: string, sketch: Sketch): string[] {
+  const facts = world.balancers[balancer];
+  if (!isReachable(facts) || facts.files.length === 0) return [];
+  return Object.keys(change.survivors).filter((name) => {
+    const master = world.masters[name];
+    if (!isReachable(master) || !master.readiness.ready) return false;
+    return restored(facts.files, facts, sketch, name, change) !== facts.files;
+  });
+}
+
+/** The files with the master's lost lines; the very same files where there are none, or no place for them. */
+function restored(
+  files: readonly ConfigFile[],
+  facts: BalancerFacts,
+  sketch: Sketch,
+  name: string,
+  change: Change,
+): readonly ConfigFile[] {
+  try {
+    const found = restoreIn(files, sketch, identityThere(facts, name, change.survivors));
+    return found.restored.length === 0 ? files : found.files;
+  } catch (error) {
+    if (error instanceof Refusal) return files;
+    throw error;
+  }
+}
+
+/** What cannot be put back, with the reason; one line each. */
+export function homeless(world: World, change: Change, balancer: string, sketch: Sketch): string[] {
+  const facts = world.balancers[balancer];
+  if (!isReachable(facts) || facts.files.length === 0) return [];
+  return Object.keys(change.survivors).flatMap((name) => {
+    const identity = identityThere(facts, name, change.survivors);
+    try {
+      restoreIn(facts.files, sketch, identity);
+      return [];
+    } catch (error) {
+      // whoever rebuilt the file has put it into other sections
+      const isElsewhere = orNothing(() => serversOfHostIn(facts.files, identity).length > 0) === true;
+      return error instanceof Refusal && !isElsewhere ? [`${balancer}: ${error.message}`] : [];
+    }
+  });
+}
+
+/** What is to be remembered of the file; of a file that is not understood, what was remembered before stays. */
+export function rememberedLines(world: World, change: Change, balancer: string, before: Sketch): Sketch {
+  const facts = world.balancers[balancer];
+  if (!isReachable(facts) || facts.files.length === 0) return before;
+  const names = Object.keys(change.survivors);
+  const identities = names.map((name) => identityThere(facts, name, change.survivors));
+  // as long as a line is lost, the place where it stood is not forgotten
+  const whole = names.every((name) => restored(facts.files, facts, before, name, change) === facts.files);
+  return whole ? (orNothing(() => sketchOf(facts.files, identities)) ?? before) : before;
+}
+
+function orNothing<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
 
 const serverOf = ({ section, server }: Server): Server => ({ section, server });
 
@@ -62,42 +230,58 @@ export const backendOf = (section: string): string => section.split(/\s+/)[1] ??
 export const isRowOf = (row: ServerStats, line: Server): boolean =>
   row.backend === backendOf(line.section) && row.server === line.server;
 
-/** Servers of the masters that stay, but for those the file disables. */
-const inService = (config: string, change: Change): Server[] =>
+/** Its row says that it is in service. */
+export const isUp = (rows: readonly ServerStats[], line: Server): boolean =>
+  rows.some((row) => isRowOf(row, line) && isServing(row));
+
+/** Lines by which requests reach the host's API; those of its other services are none of a restart's business. */
+export const apiLines = (files: readonly ConfigFile[], node: HostIdentity): FileEntry[] =>
+  serversOfHostIn(files, node).filter(isApi);
+const isApi = ({ port }: FileEntry): boolean => port === undefined || port === apiPort;
+
+/** API servers of the masters that stay, but for those the file disables. */
+const inService = (files: readonly ConfigFile[], facts: BalancerFacts, change: Change): Server[] =>
   Object.keys(change.survivors).flatMap((name) =>
-    serversFor(config, identityOf(name, change.survivors))
+    apiLines(files, identityThere(facts, name, change.survivors))
       .filter((one) => !one.disabled)
       .map(serverOf),
   );
 
-/** haproxy runs with a server that its file no longer has; with templates the file does not say which ones there are. */
+/** haproxy runs with a server that its files no longer have (templates do not say which ones there are), or was not told of our last edit. */
 function isStale(facts: BalancerFacts): boolean {
-  if (/^\s*server-template\s/m.test(facts.config?.text ?? "")) return false;
-  const backends = new Set(serversOf(facts.config?.text ?? "").map((one) => backendOf(one.section)));
-  const inFile = new Set(serversOf(facts.config?.text ?? "").map((one) => `${backendOf(one.section)}/${one.server}`));
+  if (facts.unloaded) return true;
+  if (facts.files.some(({ text }) => /^\s*server-template\s/m.test(text))) return false;
+  const servers = serversIn(facts.files);
+  const backends = new Set(servers.map((one) => backendOf(one.section)));
+  const inFile = new Set(servers.map((one) => `${backendOf(one.section)}/${one.server}`));
   return (facts.stats ?? []).some((one) => backends.has(one.backend) && !inFile.has(`${one.backend}/${one.server}`));
 }
 
-export const wayOut = (world: World, balancer: string): string => {
-  const facts = world.balancers[balancer];
-  return isReachable(facts) && canSetState(facts)
-    ? "set server … state maint through the stats socket"
-    : "`disabled` on its server lines, reload";
-};
-
-/** In the file or at run time, the host's servers are not in service. */
-export function isOut(world: World, change: Change, balancer: string, node: ReturnType<typeof identityOf>): boolean {
+/**
+ * How a master goes out of service there while it restarts.
+ * @throws Refusal when that cannot be done
+ */
+export function wayOut(world: World, balancer: string, name: string, change: Change): string {
   const facts = balancerOf(world, change, balancer);
-  const own = serversFor(facts.config.text, node);
+  const node = identityThere(facts, name, change.survivors);
+  if (!canSetState(facts)) {
+    disabledEdits(balancer, facts, node, true);
+    return "`disabled` on its server lines, reload";
+  }
+  return apiLines(facts.files, node)
+    .map((one) => runtimeCommand(facts, one, "drain"))
+    .join("; ");
+}
+
+/** In the files or at run time, the host's servers are not in service. */
+export function isOut(world: World, change: Change, balancer: string, name: string): boolean {
+  const facts = balancerOf(world, change, balancer);
+  const own = apiLines(facts.files, identityThere(facts, name, change.survivors));
   const inMaintenance = (one: Server) =>
-    (facts.stats ?? []).some((row) => isRowOf(row, one) && /^(MAINT|DRAIN)/.test(row.status));
+    (facts.stats ?? []).some((row) => isRowOf(row, one) && /^(?:MAINT(?! \(resolution)|DRAIN)/.test(row.status));
   return own.some((one) => one.disabled || inMaintenance(one));
 }
 
-/** What an edit of the load balancer's file looks like when a server goes out or comes back. */
-export const disabledEdit = (
-  host: string,
-  file: FileFacts,
-  node: ReturnType<typeof identityOf>,
-  disabled: boolean,
-): Edit | undefined => edited(host, file, (text) => setDisabled(text, node, disabled).text);
+/** The edits of the load balancer's files by which a server goes out or comes back. */
+export const disabledEdits = (host: string, facts: BalancerFacts, node: HostIdentity, disabled: boolean): Edit[] =>
+  there(host, () => editsBetween(facts, disableIn(facts.files, node, disabled, isApi).files));

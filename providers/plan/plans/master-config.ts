@@ -52,7 +52,7 @@ export const planMasterConfig: Planner = (world, change) => {
               balancers: around,
               title: `restart ${components.join(" and ")}, ${around.length === 0 ? "" : `out of ${around.join(", ")} meanwhile, `}and wait until ready`,
               commands: [
-                ...around.map((name) => `${name}: ${wayOut(world, name)}`),
+                ...around.map((name) => `${name}: ${wayOut(world, name, host, change)}`),
                 ...components.map((name) => `master-restart ${name}`),
                 ...around.map((name) => `${name}: put back, proved UP`),
               ],
@@ -63,7 +63,7 @@ export const planMasterConfig: Planner = (world, change) => {
       around.length > 0
         ? []
         : balancers
-            .filter((name) => isOut(world, change, name, node))
+            .filter((name) => isOut(world, change, name, host))
             .map((balancer): Step => ({
               do: "put-back",
               host: balancer,

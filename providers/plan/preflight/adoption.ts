@@ -1,8 +1,9 @@
 /** What is declared must be what is there. */
 import { isReachable } from "../facts.ts";
-import { hasHost } from "../haproxy.ts";
+import { serversOfHostIn } from "../haproxy.ts";
 import { clientUrls, masterCountOf } from "../master-config.ts";
-import { identityOf, entries } from "../steps.ts";
+import { identityThere } from "../plans.ts";
+import { entries } from "../steps.ts";
 import { type Check, names, orNothing, orTrue } from "./judgement.ts";
 
 /** At adoption: what is declared is what is there. Later drift is the resources' own to tell. */
@@ -26,8 +27,8 @@ export const declaredIsThere: Check = (world, change, before) => {
       : []),
     ...entries(world.balancers).flatMap(([balancer, facts]) =>
       isReachable(facts) &&
-      facts.config !== undefined &&
-      !orTrue(() => hasHost(facts.config?.text ?? "", identityOf(name, change.survivors)))
+      facts.files.length > 0 &&
+      !orTrue(() => serversOfHostIn(facts.files, identityThere(facts, name, change.survivors)).length > 0)
         ? [
             `${name} is declared and ${balancer} has no server line for ${change.survivors[name] ?? ""}: add it to the pool first`,
           ]

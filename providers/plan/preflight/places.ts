@@ -1,10 +1,11 @@
 /** Load balancers, the inventory, other nodes, room for the backups, and every edit tried beforehand. */
 import { type BalancerFacts, isReachable } from "../facts.ts";
-import { serversFor } from "../haproxy.ts";
 import { resolveInventory } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
-import { isRowOf, inventoryForm, clusterPlanners, endpointOf } from "../plans.ts";
-import { type Change, entries, identityOf } from "../steps.ts";
+import { apiLines, clusterPlanners, endpointOf, identityThere, inventoryForm, isRowOf } from "../plans.ts";
+import { escapeControls } from "../quote.ts";
+import { apiOf } from "../settings.ts";
+import { type Change, entries } from "../steps.ts";
 import { decide } from "../topology.ts";
 import { type Judgement, type Check, names, orNothing, refusalOf } from "./judgement.ts";
 
@@ -23,44 +24,61 @@ export const balancers: Check = (world, change) => {
 
 export function balancer(name: string, facts: BalancerFacts, change: Change): Judgement {
   const settings = change.settings.loadBalancers[name];
-  const path = settings?.kind === "haproxy" ? settings.config : "";
-  if (facts.config === undefined)
-    return {
-      refusals: [
-        `${name}: ${path} cannot be read (${facts.configSeen}): correct the path in openshift-masters:loadBalancers`,
-      ],
-      passing: [],
-      notes: [],
-    };
-  const config = facts.config.text;
+  if (settings?.kind !== "haproxy") return { refusals: [], passing: [], notes: [] };
+  const { config, service } = settings;
+  const refusal = (why: string): Judgement => ({ refusals: [`${name}: ${why}`], passing: [], notes: [] });
+  if (!facts.active) return refusal("the service is not running; start it first");
+  if (!/(?:^|\/)haproxy$/.test(facts.program))
+    return refusal(
+      `the unit ${service} runs ${escapeControls(facts.program)}, not haproxy itself: name the right unit, or declare it as \`kind: command\``,
+    );
+  if (facts.files.length === 0)
+    return refusal(
+      `${config} cannot be read (${facts.filesSeen}): correct the path in openshift-masters:loadBalancers`,
+    );
   const own = names(change.survivors).flatMap(
-    (host) => orNothing(() => serversFor(config, identityOf(host, change.survivors))) ?? [],
+    (host) => orNothing(() => apiLines(facts.files, identityThere(facts, host, change.survivors))) ?? [],
   );
   const down = (facts.stats ?? []).filter((row) => /^DOWN/.test(row.status) && own.some((one) => isRowOf(row, one)));
+  const api = apiOf(settings);
   return {
-    refusals: [
-      ...(facts.valid
+    refusals: facts.valid
+      ? []
+      : [
+          `${name}: haproxy does not accept its own configuration ${facts.files.map(({ path }) => path).join(", ")} as it is now: ${facts.validSeen}; repair it first`,
+        ],
+    passing: [
+      ...down.map(
+        (row) =>
+          `${name}: the server ${row.backend}/${row.server} of a master that stays is ${row.status}; repair it first`,
+      ),
+      ...(facts.listening && facts.through.ready
         ? []
         : [
-            `${name}: haproxy does not accept its own configuration ${path} as it is now: ${facts.validSeen}; repair it first`,
+            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
           ]),
-      ...(facts.active ? [] : [`${name}: the service is not running; start it first`]),
     ],
-    passing: down.map(
-      (row) =>
-        `${name}: the server ${row.backend}/${row.server} of a master that stays is ${row.status}; repair it first`,
-    ),
-    notes: [
-      ...(facts.stats === undefined
-        ? [
-            `${name}: haproxy's statistics cannot be read (no stats socket that answers), so UP is proved by the API through it alone`,
-          ]
-        : []),
-      ...(/^1\.[0-7]\b/.test(facts.version)
-        ? [`${name}: haproxy ${facts.version} cannot reload without dropping connections; some requests may fail`]
-        : []),
-    ],
+    notes: seams(name, facts),
   };
+}
+
+/** What cannot be promised there. */
+function seams(name: string, facts: BalancerFacts): string[] {
+  const handsOver = facts.workers || facts.files.some(({ text }) => /^\s*stats\s+socket\s.*\bexpose-fd\s+listeners\b/m.test(text));
+  return [
+    ...(facts.stats === undefined
+      ? [
+          `${name}: haproxy's statistics cannot be read (no stats socket that answers), so UP is proved by the API through it alone`,
+        ]
+      : []),
+    ...(/^1\.[0-7]\b/.test(facts.version)
+      ? [`${name}: haproxy ${facts.version} cannot reload without dropping connections; some requests may fail`]
+      : handsOver
+        ? []
+        : [
+            `${name}: a reload may drop connections, since this haproxy runs without workers (-W, -Ws) and no stats socket has \`expose-fd listeners\``,
+          ]),
+  ];
 }
 
 export const inventory: Check = (world, change, before) => {

@@ -1,21 +1,37 @@
-/** haproxy: edit, check, reload, prove; everything back if it is not proved. */
+/** haproxy: drain, edit, check, load, prove; everything back if it is not proved. */
 import { type BalancerFacts, balancerFacts } from "../../plan/facts.ts";
-import { serversFor, serversOf } from "../../plan/haproxy.ts";
+import { serversIn } from "../../plan/haproxy.ts";
+import { balancerProbe, probeOf, unitShell } from "../../plan/haproxy-probe.ts";
+import {
+  type Wanted,
+  drainScript,
+  ending,
+  proofScript,
+  reloadScript,
+  tellScript,
+} from "../../plan/haproxy-scripts.ts";
 import type { HostIdentity } from "../../plan/host.ts";
-import { backendOf, canSetState, disabledEdit, isRowOf } from "../../plan/plans.ts";
-import { askSocket, balancerProbe } from "../../plan/probe.ts";
-import { quote, sh } from "../../plan/quote.ts";
+import {
+  apiLines,
+  canSetState,
+  checkCommand,
+  disabledEdits,
+  identityThere,
+  isUp,
+  runtimeCommand,
+} from "../../plan/plans.ts";
+import { escapeControls, lastLines } from "../../plan/quote.ts";
+import { apiOf } from "../../plan/settings.ts";
+import { maskLine } from "../../plan/show.ts";
 import type { Edit, Server, Step } from "../../plan/steps.ts";
-import type { RemoteHost } from "../remote-host.ts";
-import { type Context, hostOf, keepName, pause, permit, until } from "./context.ts";
+import { runTold } from "../told.ts";
+import { type Context, hostOf, keepName, permit, until } from "./context.ts";
 import { editRemote } from "./edit.ts";
 
 type Balance = Extract<Step, { do: "balance" }>;
 
 /** Seconds in which a load balancer must prove itself after a reload. */
 const proof = 30;
-/** Seconds that short requests are given to end before a drained server goes. */
-const drainTime = 5;
 
 const settingsOf = (context: Context, name: string) => {
   const entry = context.change.settings.loadBalancers[name];
@@ -25,157 +41,256 @@ const settingsOf = (context: Context, name: string) => {
 
 export async function lookAt(context: Context, name: string): Promise<BalancerFacts> {
   const entry = settingsOf(context, name);
-  const { stdout } = await hostOf(context, name).run(balancerProbe(entry), {
+  const { stdout } = await hostOf(context, name).run(balancerProbe(probeOf(entry, context.change)), {
     what: `looking at ${name}`,
     deadline: 60,
-    limit: 2 ** 24,
+    limit: 2 ** 25,
     ok: "any",
   });
-  return balancerFacts(stdout, entry.config);
+  const facts = balancerFacts(stdout, entry.config);
+  if (facts.files.length === 0)
+    throw new Error(`${name}: its configuration could not be read (${facts.filesSeen})`);
+  return facts;
 }
 
-/** Drops servers: drains them where that is possible, then edits, reloads and proves, or puts the old file back. */
+/** Drops servers: drains them where that is possible, then edits, loads and proves, or puts everything back. */
 export async function balance(context: Context, step: Balance): Promise<void> {
-  const host = hostOf(context, step.host);
-  for (const server of step.drain) await setState(host, step.socket, server, "drain");
-  if (step.drain.length > 0) await sessionsEnd(context, step.host, step.drain, drainTime);
-  await editReloadProve(context, step.host, step.edit, step.up);
+  const { host: name, on, drain, edits } = step;
+  const wanted = [...be("gone", step.gone), ...be("up", step.up)];
+  if (drain.length > 0) await drainServers(context, name, on, drain, "nothing");
+  await editLoadProve(context, name, on, edits, wanted, { gone: step.gone, drained: drain });
 }
 
-async function editReloadProve(
+const be = (what: Wanted["be"], servers: readonly Server[]): Wanted[] =>
+  servers.map((server) => ({ server, be: what }));
+
+/** The sessions of drained servers are waited for, bounded: a watch never ends by itself, the API ends it. */
+async function drainServers(
   context: Context,
   name: string,
-  edit: Edit | undefined,
-  up: readonly Server[],
+  facts: BalancerFacts,
+  servers: readonly Server[],
+  then: "nothing" | "maint",
 ): Promise<void> {
-  const host = hostOf(context, name);
-  const { config } = settingsOf(context, name);
-  if (edit !== undefined) await editRemote(context, host, edit, (temporary) => sh`haproxy -c -f ${temporary} 2>&1`);
+  const orders = (state: "drain" | "maint" | "ready") => servers.map((one) => runtimeCommand(facts, one, state));
+  const seconds = settingsOf(context, name).drain;
+  const names = servers.map(({ server }) => server).join(", ");
+  const script = drainScript({
+    socket: facts.socket,
+    servers,
+    out: orders("drain"),
+    back: orders("ready"),
+    then: then === "maint" ? orders("maint") : [],
+    seconds,
+  });
+  let left = "";
+  const { code, lines } = await runTold(
+    hostOf(context, name),
+    script,
+    { what: `draining ${names}`, deadline: seconds + 60, idle: 60 },
+    (line) => {
+      const [, seen, after] = /^sessions (\d+|unknown) (\d+)$/.exec(line) ?? [];
+      if (seen === undefined) return;
+      left = seen;
+      if (seen !== "0")
+        context.say(`${name}: ${names} drained: ${sessions(seen)} open after ${after ?? ""} s of at most ${seconds}`);
+    },
+  );
+  if (code !== 0) throw new Error(`${name}: draining ${names} failed:\n${told(lines.join("\n"))}`);
+  if (left !== "0")
+    context.say(`${name}: ${sessions(left)} of ${names} left after ${seconds} s; the API ends them itself`);
+}
+const sessions = (n: string): string => (n === "1" ? "1 connection" : `${n} connections`);
+
+/** Drained servers are in service again; of one that is gone by now haproxy says that it does not know it. */
+async function comeBack(
+  context: Context,
+  name: string,
+  facts: BalancerFacts,
+  drained: readonly Server[],
+): Promise<void> {
+  if (drained.length === 0) return;
+  const orders = drained.map((one) => runtimeCommand(facts, one, "ready"));
+  const asked = { what: "putting drained servers back", deadline: 60, ok: "any" } as const;
+  const told = await permit(context)
+    .then(() => hostOf(context, name).run(tellScript(facts.socket, orders), asked))
+    .catch((error: unknown) => error);
+  if (told instanceof Error)
+    context.say(`${name}: the drained servers could not be put back (${told.message}): run \`pulumi up\` again`);
+}
+
+/** The servers that an edit drops; those that were drained for it. */
+interface Leaving {
+  readonly gone: readonly Server[];
+  readonly drained: readonly Server[];
+}
+
+/** Edits, loads, proves; or everything back, and an error that tells what both said. */
+async function editLoadProve(
+  context: Context,
+  name: string,
+  on: BalancerFacts,
+  edits: readonly Edit[],
+  wanted: readonly Wanted[],
+  leaving: Leaving = { gone: [], drained: [] },
+): Promise<void> {
+  const done: Edit[] = [];
   try {
-    await reload(context, name);
-    await prove(context, name, up);
+    for (const edit of edits) {
+      await editFile(context, name, on, edit);
+      done.push(edit);
+    }
+    await loadAndProve(context, name, on, wanted, "load");
   } catch (error) {
-    if (edit === undefined) throw error;
+    if (done.length === 0) {
+      await comeBack(context, name, on, leaving.drained);
+      throw error;
+    }
     // a gone engine or a lost lock: nothing more is written, the next run reads and goes on
     await permit(context);
     const why = error instanceof Error ? error.message : String(error);
-    context.say(`not proved (${why}); putting the old ${config} back`);
-    const now = (await lookAt(context, name)).config;
-    if (now?.text === edit.after) await editRemote(context, host, { before: now, after: edit.before.text });
-    await reload(context, name);
-    await prove(context, name, []);
-    throw new Error(
-      `${name}: the edit of ${config} was taken back, and the old file is proved again: ${why} (the old file was kept as ${keepName(context, config)})`,
-      { cause: error },
-    );
+    context.say(`not proved, putting back what was there: ${why}`);
+    const again = await putOldBack(context, name, on, done, leaving);
+    const kept = done.map(({ before }) => keepName(context, before.path)).join(", ");
+    throw new Error(`${name}: the edit was taken back, and ${again}.\nWhy: ${why}\nWhat was there is kept in ${kept}`, {
+      cause: error,
+    });
   }
 }
 
-async function reload(context: Context, name: string): Promise<void> {
-  const { service } = settingsOf(context, name);
-  const unit = `${service}.service`;
-  const script = sh`if [ "$(systemctl show -p CanReload ${unit})" = CanReload=yes ]; then systemctl reload ${unit}; else systemctl restart ${unit}; fi 2>&1`;
-  await hostOf(context, name).run(script, { what: `reloading ${service}`, deadline: 60 });
+/** Beside the others as they are now: what the unit would load. */
+function editFile(context: Context, name: string, on: BalancerFacts, edit: Edit): Promise<void> {
+  const shell = unitShell(settingsOf(context, name).service);
+  return editRemote(
+    context,
+    hostOf(context, name),
+    edit,
+    (temporary) => `${shell}\nas_unit ${checkCommand(on, { [edit.before.path]: temporary })} 2>&1`,
+  );
 }
 
-/** The process is alive, the servers wanted are UP (where the statistics can be read), and the API answers through it. */
-async function prove(context: Context, name: string, up: readonly Server[]): Promise<void> {
-  await until(context, `${name}: proving the pools`, proof, async () => {
-    const facts = await lookAt(context, name);
-    const rows = facts.stats;
-    const missing =
-      rows === undefined
-        ? []
-        : up.filter((one) => !rows.some((row) => isRowOf(row, one) && /^(UP|no check)/.test(row.status)));
-    if (!facts.active) return { seen: "the service is not running" };
-    if (missing.length > 0)
-      return { seen: `not UP: ${missing.map((one) => `${backendOf(one.section)}/${one.server}`).join(", ")}` };
-    return facts.through.ready ? { done: true } : { seen: `the API through it: ${facts.through.seen}` };
-  });
-}
-
-async function setState(
-  host: RemoteHost,
-  socket: string,
-  server: Server,
-  state: "drain" | "maint" | "ready",
+/** @throws Error with what the reload said, or with what was not so in the end */
+async function loadAndProve(
+  context: Context,
+  name: string,
+  on: BalancerFacts,
+  wanted: readonly Wanted[],
+  how: "load" | "look",
+  first = "",
 ): Promise<void> {
-  const command = `set server ${backendOf(server.section)}/${server.server} state ${state}`;
-  const { stdout } = await host.run(`${askSocket}\nask ${quote(socket)} ${quote(command)}`, {
-    what: `setting ${server.server} to ${state}`,
-    deadline: 20,
+  const settings = settingsOf(context, name);
+  const reload = reloadScript(settings.service, settings.restart);
+  const script = proofScript({
+    service: settings.service,
+    api: apiOf(settings),
+    socket: on.stats === undefined ? "" : on.socket,
+    wanted,
+    seconds: proof,
+    first: { script: how === "load" ? `${first}\n${reload}` : first, reloads: how === "load" },
   });
-  if (stdout.trim() !== "")
-    throw new Error(`${host.name}: haproxy refused \`${command}\`: ${stdout.trim().slice(0, 200)}`);
+  const { code, stdout } = await hostOf(context, name).run(script, {
+    what: how === "load" ? `loading and proving ${settings.service}` : `proving ${settings.service}`,
+    deadline: proof + 120,
+    ok: [0, ...Object.values(ending)],
+  });
+  if (code === 0) return;
+  if (code === ending.unproved)
+    throw new Error(`${name}: not proved within ${proof} s:\n${told(stdout)}`);
+  throw new Error(`${name}: ${code === ending.reload ? "haproxy was not loaded anew" : "haproxy refused"}:\n${told(stdout)}`);
 }
 
-/** Waits for the sessions of drained servers, bounded: a watch never ends by itself, the API ends it. */
-async function sessionsEnd(context: Context, name: string, servers: readonly Server[], seconds: number): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const { stats = [] } = await lookAt(context, name);
-    const left = stats
-      .filter((row) => servers.some((one) => isRowOf(row, one)))
-      .reduce((sum, row) => sum + row.sessions, 0);
-    if (left === 0) return;
-    if (Date.now() > end) {
-      context.say(`${name}: ${left} long-lived connections are left on the drained server; the API ends them itself`);
-      return;
-    }
-    await pause(1);
+const told = (output: string): string =>
+  lastLines(output, 8)
+    .map((line) => `  ${maskLine(escapeControls(line))}`)
+    .join("\n");
+
+/** The old files are in place again; says in which state they left haproxy. */
+async function putOldBack(
+  context: Context,
+  name: string,
+  on: BalancerFacts,
+  done: readonly Edit[],
+  { gone, drained }: Leaving,
+): Promise<string> {
+  const now = await lookAt(context, name);
+  for (const edit of done.toReversed()) {
+    const file = now.files.find(({ path }) => path === edit.before.path);
+    if (file?.text !== edit.after) return `${edit.before.path} is not as we left it, so it stays as somebody wrote it`;
+    // no check: it is what haproxy ran with
+    await editRemote(context, hostOf(context, name), { before: file, after: edit.before.text });
   }
-}
-
-/** The host's own server lines, as the file has them now. */
-const ownServers = (facts: BalancerFacts, node: HostIdentity) => serversFor(facts.config?.text ?? "", node);
-
-/** A pool is never left without a server: another one must be UP before this one goes. */
-function requireOthersUp(balancer: string, config: string, facts: BalancerFacts, own: readonly Server[]): void {
-  const { stats } = facts;
-  if (stats === undefined) return;
-  for (const one of own) {
-    const isUp = (other: Server) => stats.some((row) => isRowOf(row, other) && /^(UP|no check)/.test(row.status));
-    const others = serversOf(config).filter(
-      (other) =>
-        other.section === one.section &&
-        !own.some((mine) => mine.section === other.section && mine.server === other.server),
+  const wanted = be("up", gone);
+  try {
+    await loadAndProve(context, name, on, wanted, "load");
+    await comeBack(context, name, on, drained); // a state file may have kept it out
+    return "the old configuration is loaded and proved again";
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    await comeBack(context, name, on, drained);
+    const runsOn = await loadAndProve(context, name, on, wanted, "look").then(
+      () => "haproxy runs on with it",
+      (still: unknown) => `is not proved either: ${still instanceof Error ? still.message : String(still)}`,
     );
-    if (!others.some(isUp))
-      throw new Error(
-        `${balancer}: ${one.server} is the only server UP in ${one.section}: it is not taken out; bring another one up first`,
-      );
+    return `the old files are in place, but could not be loaded (${why}); the old configuration ${runsOn}`;
   }
 }
 
-/** A master goes out of service in one load balancer, by the runtime socket where it is admin-level, else by `disabled` and a reload. */
-export async function takeOut(context: Context, balancer: string, node: HostIdentity): Promise<void> {
-  const facts = await lookAt(context, balancer);
-  const own = ownServers(facts, node);
-  if (facts.config === undefined)
-    throw new Error(`${balancer}: its configuration could not be read (${facts.configSeen})`);
-  if (own.length === 0) return;
-  requireOthersUp(balancer, facts.config.text, facts, own);
-  if (canSetState(facts)) {
-    for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "drain");
-    await sessionsEnd(context, balancer, own, drainTime);
-    for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "maint");
-    return;
+/** A pool is never left without a server: another one must be UP before this one goes. Waits for a check that is under way. */
+async function othersUp(
+  context: Context,
+  name: string,
+  facts: BalancerFacts,
+  own: readonly Server[],
+): Promise<readonly Server[]> {
+  const same = (a: Server, b: Server) => a.section === b.section && a.server === b.server;
+  const others = serversIn(facts.files).filter(
+    (one) => !one.disabled && own.some((mine) => mine.section === one.section) && !own.some((mine) => same(mine, one)),
+  );
+  if (facts.stats === undefined) return [];
+  let rows = facts.stats;
+  await until(context, `${name}: another server of each pool is UP`, proof, async () => {
+    const alone = own.filter((mine) => !others.some((one) => one.section === mine.section && isUp(rows, one)));
+    if (alone.length === 0) return { done: undefined };
+    rows = (await lookAt(context, name)).stats ?? [];
+    return { seen: alone.map((one) => `${one.server} is the only one of ${one.section}`).join("; ") };
+  });
+  return others.filter((one) => isUp(rows, one));
+}
+
+/**
+ * A master goes out of service in every load balancer: where only a reload does it, one after the other; then at run time in all others at once, so that
+ * its sessions are waited for once.
+ */
+export async function takeOut(context: Context, names: readonly string[], node: HostIdentity): Promise<void> {
+  const drained: (() => Promise<void>)[] = [];
+  for (const name of names) {
+    const facts = await lookAt(context, name);
+    const identity = identityThere(facts, node.name, context.change.survivors);
+    const own = apiLines(facts.files, identity);
+    if (own.length === 0) continue;
+    const others = await othersUp(context, name, facts, own);
+    if (canSetState(facts)) {
+      drained.push(() => drainServers(context, name, facts, own, "maint"));
+      continue;
+    }
+    const edits = disabledEdits(name, facts, identity, true);
+    await permit(context);
+    if (edits.length > 0) await editLoadProve(context, name, facts, edits, [...be("out", own), ...be("up", others)]);
   }
-  const edit = disabledEdit(balancer, facts.config, node, true);
-  if (edit !== undefined) await editReloadProve(context, balancer, edit, []);
+  await permit(context);
+  const ended = await Promise.allSettled(drained.map((drain) => drain()));
+  for (const one of ended) if (one.status === "rejected") throw one.reason;
 }
 
 /** A master comes back into service in one load balancer, proved UP. */
-export async function putBack(context: Context, balancer: string, node: HostIdentity): Promise<void> {
-  const facts = await lookAt(context, balancer);
-  const own = ownServers(facts, node);
-  if (facts.config === undefined)
-    throw new Error(`${balancer}: its configuration could not be read (${facts.configSeen})`);
+export async function putBack(context: Context, name: string, node: HostIdentity): Promise<void> {
+  const facts = await lookAt(context, name);
+  const identity = identityThere(facts, node.name, context.change.survivors);
+  const own = apiLines(facts.files, identity);
   if (own.length === 0) return;
-  const edit = disabledEdit(balancer, facts.config, node, false);
-  if (canSetState(facts))
-    for (const server of own) await setState(hostOf(context, balancer), facts.socket, server, "ready");
+  const edits = disabledEdits(name, facts, identity, false);
   // without the runtime socket only a reload brings a server back: a killed run may have written the file and no more
-  if (edit !== undefined || !canSetState(facts)) await editReloadProve(context, balancer, edit, own);
-  else await prove(context, balancer, own);
+  if (edits.length > 0 || !canSetState(facts)) return editLoadProve(context, name, facts, edits, be("up", own));
+  const orders = own.map((one) => runtimeCommand(facts, one, "ready"));
+  await loadAndProve(context, name, facts, be("up", own), "look", tellScript(facts.socket, orders));
 }

@@ -71,10 +71,7 @@ const ready = (port: number, pathNames: readonly string[]): string =>
 export async function restartMaster(context: Context, step: Extract<Step, { do: "restart-master" }>): Promise<void> {
   if (step.components.includes("api")) {
     await othersReady(context, step.node);
-    for (const balancer of step.balancers) {
-      await permit(context);
-      await takeOut(context, balancer, step.node);
-    }
+    await takeOut(context, step.balancers, step.node);
     await permit(context);
     await restart(context, step.host, "api", 8443, ["healthz/ready", "readyz"]);
     for (const balancer of step.balancers) {

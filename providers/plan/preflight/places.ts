@@ -3,6 +3,7 @@ import { type BalancerFacts, isReachable } from "../facts.ts";
 import { resolveInventory } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
 import { apiLines, clusterPlanners, endpointOf, identityThere, inventoryForm, isRowOf } from "../plans.ts";
+import { nobodyLeaves } from "../plans/asked.ts";
 import { escapeControls } from "../quote.ts";
 import { apiOf } from "../settings.ts";
 import { type Change, entries } from "../steps.ts";
@@ -18,9 +19,20 @@ export const balancers: Check = (world, change) => {
   return {
     refusals: found.flatMap((one) => one.refusals),
     passing: found.flatMap((one) => one.passing),
-    notes: found.flatMap((one) => one.notes),
+    notes: [...found.flatMap((one) => one.notes), ...notTakenOut(change)],
   };
 };
+
+/** MasterConfig takes a master that restarts out of every haproxy; others it cannot ask for that. */
+const notTakenOut = (change: Change): string[] =>
+  nobodyLeaves(change)
+    ? []
+    : entries(change.settings.loadBalancers)
+        .filter(([, entry]) => entry.kind === "command")
+        .map(
+          ([name]) =>
+            `${name}: its own health check must notice when a staying master's API restarts (openshift-masters cannot take a server out of it for that time)`,
+        );
 
 export function balancer(name: string, facts: BalancerFacts, change: Change): Judgement {
   const settings = change.settings.loadBalancers[name];

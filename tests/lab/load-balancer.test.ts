@@ -28,7 +28,7 @@ const upOf = (balancer: string): Promise<Ran> => stack.up("--target", target(bal
 /** A drop-in for the unit, for as long as `work` takes. */
 async function withUnit(balancer: string, lines: string, work: () => Promise<void>, restart = false): Promise<void> {
   const dropIn = "/etc/systemd/system/haproxy.service.d/zz-test.conf";
-  const apply = `systemctl daemon-reload${restart ? "; systemctl restart haproxy; sleep 3" : ""}`;
+  const apply = `systemctl daemon-reload${restart ? "; systemctl reset-failed haproxy; systemctl restart haproxy; sleep 3" : ""}`;
   const text = Buffer.from(`[Service]\n${lines}\n`).toString("base64");
   await on(balancer, `echo ${text} | base64 -d >${dropIn}; ${apply}`);
   try {
@@ -63,25 +63,24 @@ test("the second load balancer cannot be reached: found before the first is touc
 test("a file that haproxy would not accept afterwards is never put in place, and the drained server is in service again", async () => {
   // what no reader of the file alone can know: the rule's server comes from the unit's environment, with which the check is made
   const text = await textOn("lb-1");
-  await on("lb-1", `printf '    use-server \\042\${RETIRE}\\042 if { src 10.9.9.9 }\\n' >>${config}`);
-  try {
-    await withUnit(
-      "lb-1",
-      'Environment="RETIRE=master3"',
-      async () => {
-        const edited = await textOn("lb-1");
-        const ran = await upOf("lb-1");
-        assert.notEqual(ran.code, 0);
-        assert.equal(await textOn("lb-1"), edited);
-        assert.deepEqual(await servers("lb-1"), allUp);
-        assert.match(ran.output, /the check of the new file said no[\s\S]*unable to find server/);
-      },
-      true,
-    );
-  } finally {
-    await on("lb-1", `head -n -1 ${config} >/root/c && cat /root/c >${config}; systemctl restart haproxy; sleep 3`);
-  }
-  assert.equal(await textOn("lb-1"), text);
+  const rule = `    use-server "\${RETIRE}" if { src 10.9.9.9 }\n`;
+  const write = (content: string) =>
+    on("lb-1", `echo ${Buffer.from(content).toString("base64")} | base64 -d >${config}`);
+  await withUnit(
+    "lb-1",
+    'Environment="RETIRE=master3"',
+    async () => {
+      await write(text + rule);
+      await on("lb-1", "systemctl reload haproxy; sleep 3");
+      const ran = await upOf("lb-1");
+      const left = { text: await textOn("lb-1"), servers: await servers("lb-1") };
+      await write(text);
+      assert.notEqual(ran.code, 0);
+      assert.match(ran.output, /the check of the new file said no[\s\S]*unable to find server/);
+      assert.deepEqual(left, { text: text + rule, servers: allUp });
+    },
+    true,
+  );
 });
 
 test("a reload that fails: the old file is back, and haproxy runs on with it", async () => {
@@ -89,8 +88,10 @@ test("a reload that fails: the old file is back, and haproxy runs on with it", a
   await withUnit("lb-0", "ExecReload=\nExecReload=/bin/false", async () => {
     const ran = await upOf("lb-0");
     assert.notEqual(ran.code, 0);
-    console.log(ran.output.slice(-9000));
-    assert.match(ran.output, /lb-0\.example\.com: the edit was taken back/);
+    assert.match(
+      ran.output,
+      /lb-0\.example\.com: the edit was taken back[\s\S]*Reload failed[\s\S]*haproxy runs on as before[\s\S]*Why: [\s\S]*Reload failed/,
+    );
     assert.equal(await textOn("lb-0"), text);
     assert.deepEqual(await servers("lb-0"), allUp);
   });
@@ -99,36 +100,26 @@ test("a reload that fails: the old file is back, and haproxy runs on with it", a
 test("survivors that are DOWN after the reload: the old file is back, loaded and proved, and both outputs are told", async () => {
   const text = await textOn("lb-1");
   const pid = execFileSync("podman", ["inspect", "-f", "{{.State.Pid}}", container("lb-1")], { encoding: "utf8" }).trim();
-  // the link from this load balancer to two of the masters breaks when the step begins
+  // the link from this load balancer to two of the masters breaks after Preflight, which does not run with this target
   const route = (verb: string) => {
     for (const address of ["192.168.55.12", "192.168.55.13"])
       execFileSync("nsenter", ["-t", pid, "-n", "ip", "route", verb, "blackhole", `${address}/32`]);
   };
-  let broken = false;
+  route("add");
   try {
-    const ran = await stack.watched(
-      (output) => {
-        if (broken || !/1\/1 lb-1\.example\.com: take/.test(output)) return;
-        broken = true;
-        route("add");
-      },
-      ...["up", "--yes", "--skip-preview", "--stack", stack.name, "--config-file", stack.config, "--non-interactive"],
-      ...["--target", target("lb-1")],
-    );
-    assert.ok(broken, ran.output.slice(-4000));
+    const ran = await upOf("lb-1");
     assert.notEqual(ran.code, 0);
-    console.log(ran.output.slice(-9000));
     assert.match(ran.output, /atomic-openshift-api\/master1 is (DOWN|UP \d\/\d|not checked yet)/);
     assert.match(ran.output, /the edit was taken back, and the old configuration is loaded and proved again/);
   } finally {
-    if (broken) route("delete");
+    route("delete");
   }
   assert.equal(await textOn("lb-1"), text);
 });
 
 test("several files: the unit reads a folder besides, and the lines are taken where they are; no more than six commands", async () => {
   const before = await textOn("lb-1");
-  const at = before.indexOf("backend atomic-openshift-api");
+  const at = before.indexOf("\nbackend atomic-openshift-api") + 1;
   await on(
     "lb-1",
     `mkdir /etc/haproxy/conf.d; sed -n '/^backend atomic/,$p' ${config} >/etc/haproxy/conf.d/20-api.cfg; sed -i '/^backend atomic/,$d' ${config}; printf 'not read' >/etc/haproxy/conf.d/20-api.cfg.old`,

@@ -152,7 +152,7 @@ async function editLoadProve(
     context.say(`not proved, putting back what was there: ${why}`);
     const again = await putOldBack(context, name, on, done, leaving);
     const kept = done.map(({ before }) => keepName(context, before.path)).join(", ");
-    throw new Error(`${name}: the edit was taken back, and ${again}.\nWhy: ${why}\nWhat was there is kept in ${kept}`, {
+    throw new Error(`${name}: the edit was taken back, and ${again}\nWhy: ${why}\nWhat was there is kept in ${kept}`, {
       cause: error,
     });
   }
@@ -228,10 +228,10 @@ async function putOldBack(
     const why = error instanceof Error ? error.message : String(error);
     await comeBack(context, name, on, drained);
     const runsOn = await loadAndProve(context, name, on, wanted, "look").then(
-      () => "haproxy runs on with it",
-      (still: unknown) => `is not proved either: ${still instanceof Error ? still.message : String(still)}`,
+      () => "haproxy runs on as before, which is proved",
+      (still: unknown) => `what runs is not proved either: ${still instanceof Error ? still.message : String(still)}`,
     );
-    return `the old files are in place, but could not be loaded (${why}); the old configuration ${runsOn}`;
+    return `the old files are in place, but could not be loaded:\n${why}\n${runsOn}`;
   }
 }
 

@@ -366,10 +366,7 @@ const numbered = (parts: ReadonlyMap<string, Part>): number[] =>
   [...parts.keys()].flatMap((name) => (name.startsWith("config:") ? [Number(name.slice("config:".length))] : []));
 
 /** The declared file, or a folder that is declared, must be among those that the running haproxy was given: another one would be edited in vain. */
-function configFiles(
-  parts: ReadonlyMap<string, Part>,
-  path: string,
-): Pick<BalancerFacts, "files" | "filesSeen"> {
+function configFiles(parts: ReadonlyMap<string, Part>, path: string): Pick<BalancerFacts, "files" | "filesSeen"> {
   const found = numbered(parts).map((n) => {
     const written = escapeControls(text(parts.get(`path:${n}`)));
     return { written, real: word(parts.get(`real:${n}`)), part: parts.get(`config:${n}`) };

@@ -99,7 +99,9 @@ test("a reload that fails: the old file is back, and haproxy runs on with it", a
 
 test("survivors that are DOWN after the reload: the old file is back, loaded and proved, and both outputs are told", async () => {
   const text = await textOn("lb-1");
-  const pid = execFileSync("podman", ["inspect", "-f", "{{.State.Pid}}", container("lb-1")], { encoding: "utf8" }).trim();
+  const pid = execFileSync("podman", ["inspect", "-f", "{{.State.Pid}}", container("lb-1")], {
+    encoding: "utf8",
+  }).trim();
   // the link from this load balancer to two of the masters breaks after Preflight, which does not run with this target
   const route = (verb: string) => {
     for (const address of ["192.168.55.12", "192.168.55.13"])
@@ -138,7 +140,9 @@ test("several files: the unit reads a folder besides, and the lines are taken wh
         await textOn("lb-1", "/etc/haproxy/conf.d/20-api.cfg"),
         before.slice(at).replace(/.*192\.168\.55\.21.*\n/, ""),
       );
-      const cost = /LoadBalancerPool lb-1\.example\.com\] proved; commands: lb-1\.example\.com (\d+)/.exec(ran.output)?.[1];
+      const cost = /LoadBalancerPool lb-1\.example\.com\] proved; commands: lb-1\.example\.com (\d+)/.exec(
+        ran.output,
+      )?.[1];
       assert.ok(Number(cost) <= 6, `${cost ?? "?"} commands`);
       console.log(`lb-1: ${cost ?? "?"} commands`);
     },

@@ -76,7 +76,8 @@ export function balancer(name: string, facts: BalancerFacts, change: Change): Ju
 
 /** What cannot be promised there. */
 function seams(name: string, facts: BalancerFacts): string[] {
-  const handsOver = facts.workers || facts.files.some(({ text }) => /^\s*stats\s+socket\s.*\bexpose-fd\s+listeners\b/m.test(text));
+  const handsOver =
+    facts.workers || facts.files.some(({ text }) => /^\s*stats\s+socket\s.*\bexpose-fd\s+listeners\b/m.test(text));
   return [
     ...(facts.stats === undefined
       ? [

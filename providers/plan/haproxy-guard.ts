@@ -1,6 +1,15 @@
 import type { ConfigLine } from "./haproxy-lines.ts";
 import { mentionsOf, staleNumbers, testedNumbers } from "./haproxy-references.ts";
-import { addressPart, bySection, isMachine, key, lineSeenFrom, type ServerLine, where } from "./haproxy-servers.ts";
+import {
+  addressPart,
+  bySection,
+  isMachine,
+  key,
+  lineSeenFrom,
+  optionsOf,
+  type ServerLine,
+  where,
+} from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
 import { canonicalAddress } from "./same-host.ts";
@@ -33,7 +42,7 @@ export function refuseEmptied(
   host: HostIdentity,
 ): void {
   for (const { section, line, staying } of stayingWith(servers, leaving)) {
-    if (staying.some((server) => serves(server) && !hasOption(server, "backup"))) continue;
+    if (staying.some((server) => serves(server) && !optionsOf(server).includes("backup"))) continue;
     const rest = staying.map((server) => `${server.name} (${server.disabled ? "disabled" : "backup or weight 0"})`);
     throw new Refusal(
       `${where(line)} is ${host.name}, and without it ${section.title} would have no server that takes traffic` +
@@ -71,12 +80,9 @@ function stayingWith(
 }
 
 function serves(server: ServerLine): boolean {
-  const weight = server.options.findIndex((word) => word.value === "weight");
-  return !server.disabled && (weight < 0 || server.options[weight + 1]?.value !== "0");
-}
-
-function hasOption(server: ServerLine, name: string): boolean {
-  return server.options.some((word) => word.value === name);
+  const options = optionsOf(server);
+  const weight = options.indexOf("weight");
+  return !server.disabled && (weight < 0 || options[weight + 1] !== "0");
 }
 
 /**
@@ -175,9 +181,9 @@ function detourOf(line: ConfigLine): Detour | undefined {
   const sends = (to = ""): Detour => ({ to, does: (name) => `sends traffic to ${name}` });
   switch (keyword) {
     case "server-template":
-      return { to: line.words[3]?.value ?? "", does: (name) => `makes servers of ${name} from a template` };
+      return { to: line.words[3] ?? "", does: (name) => `makes servers of ${name} from a template` };
     case "dispatch":
-      return sends(line.words[1]?.value);
+      return sends(line.words[1]);
     case "tcp-request":
     case "http-request":
       return body.includes("set-dst") ? sends(/\bset-dst\s+\w+\(([^)]*)\)/.exec(body)?.[1]) : undefined;
@@ -185,7 +191,7 @@ function detourOf(line: ConfigLine): Detour | undefined {
     case "default-server":
     case "tcp-check":
     case "http-check":
-      return body.includes("addr") ? checks(line.words.map((word) => word.value)) : undefined;
+      return body.includes("addr") ? checks(line.words) : undefined;
     default:
       return undefined;
   }

@@ -1,4 +1,4 @@
-import { splitLines, type TextLine } from "./text-lines.ts";
+import { mapLines, type TextLine } from "./text-lines.ts";
 
 /** A file that haproxy reads; several come in the order of its command line. */
 export interface ConfigFile {
@@ -14,22 +14,19 @@ export interface Word {
 }
 
 /** A line of haproxy's configuration with the section it stands in. */
-export interface ConfigLine extends LinePlace {
-  /** The first word, or empty. */
-  readonly keyword: string;
-  readonly words: readonly Word[];
-  /** A quote is opened and never closed: haproxy refuses the file, and the words are a guess. */
-  readonly unbalanced: boolean;
-}
-
-/** What a line is before anybody reads its words. */
-export interface LinePlace extends TextLine {
+export interface ConfigLine extends TextLine {
   readonly file: ConfigFile;
   /** 1-based, within its file. */
   readonly number: number;
   readonly section: Section;
   /** Stands between `.if` and `.endif`: whether haproxy reads it is decided at start. */
   readonly conditional: boolean;
+  /** The first word, or empty. */
+  readonly keyword: string;
+  /** Quotes and escapes undone; `wordsOf` tells where they stand. */
+  readonly words: readonly string[];
+  /** A quote is opened and never closed: haproxy refuses the file, and the words are a guess. */
+  readonly unbalanced: boolean;
 }
 
 /** A section: its keyword and name (`backend mgmt8443`), and which of that title it is. */
@@ -80,49 +77,56 @@ export function readFiles(files: readonly ConfigFile[]): ConfigLine[] {
   return files.flatMap((file) => {
     let section = NO_SECTION;
     let depth = 0;
-    return splitLines(file.text).map(({ body, eol }, index) => {
+    let number = 0;
+    return mapLines(file.text, (body, eol) => {
       const keyword = keywordOf(body);
       if (SECTIONS.has(keyword)) section = open(wordsOf(body).words.map((word) => word.value));
       if (keyword === ".if") depth++;
       const conditional = depth > 0;
       if (keyword === ".endif") depth = Math.max(0, depth - 1);
-      return new ReadLine(keyword, { file, number: index + 1, body, eol, section, conditional });
+      return new ReadLine(body, eol, { file, number: ++number, section }, keyword, conditional);
     });
   });
 }
 
-/** Most lines of a file are only asked for their first word: the others are read when somebody wants them. */
+/** Where a line stands. */
+type LinePlace = Pick<ConfigLine, "file" | "number" | "section">;
+
+/**
+ * Most lines of a file are only asked for their first word: the others are read when somebody wants them, and not kept
+ * (of 20,000 lines, moving them about in memory cost more than reading them again).
+ */
 class ReadLine implements ConfigLine {
-  readonly keyword: string;
-  readonly file: ConfigFile;
-  readonly number: number;
   readonly body: string;
   readonly eol: string;
+  readonly file: ConfigFile;
+  readonly number: number;
   readonly section: Section;
+  readonly keyword: string;
   readonly conditional: boolean;
-  #read: ReturnType<typeof wordsOf> | undefined;
 
-  constructor(keyword: string, place: LinePlace) {
+  constructor(body: string, eol: string, { file, number, section }: LinePlace, keyword: string, conditional: boolean) {
+    this.body = body;
+    this.eol = eol;
+    this.file = file;
+    this.number = number;
+    this.section = section;
     this.keyword = keyword;
-    this.file = place.file;
-    this.number = place.number;
-    this.body = place.body;
-    this.eol = place.eol;
-    this.section = place.section;
-    this.conditional = place.conditional;
+    this.conditional = conditional;
   }
 
-  get words(): readonly Word[] {
-    return (this.#read ??= wordsOf(this.body)).words;
+  get words(): readonly string[] {
+    return valuesOf(this.body);
   }
 
   get unbalanced(): boolean {
-    return /["']/.test(this.body) && (this.#read ??= wordsOf(this.body)).unbalanced;
+    return /["']/.test(this.body) && wordsOf(this.body).unbalanced;
   }
 }
 
-/** A line that no file has, or not there. */
-export const lineAt = (place: LinePlace): ConfigLine => new ReadLine(keywordOf(place.body), place);
+/** A line as it would be read there. */
+export const lineAt = (line: TextLine, place: LinePlace): ConfigLine =>
+  new ReadLine(line.body, line.eol, place, keywordOf(line.body), false);
 
 /** Makes a section of each header, in order: titles are counted, and `from NAME` or the nearest `defaults` above hold. */
 function sectionOpener(): (words: readonly string[]) => Section {
@@ -159,22 +163,28 @@ const isSpecial = (code: number): boolean => code === 34 || code === 39 || code 
 
 /** The words of one line, as haproxy's own reader splits them; a `#` outside quotes ends the line, even inside a word. */
 export function wordsOf(body: string): { words: Word[]; unbalanced: boolean } {
-  return /["'\\#]/.test(body) ? quotedWords(body) : { words: plainWords(body), unbalanced: false };
+  return SPECIAL.test(body) ? quotedWords(body) : { words: plainWords(body), unbalanced: false };
 }
 
-/** Character by character: a file has some hundred thousand, and most lines neither quotes nor a comment. */
-function plainWords(body: string): Word[] {
-  const words: Word[] = [];
-  for (let at = 0; at < body.length; at++) {
-    const start = at;
-    while (at < body.length && !isSpace(body.charCodeAt(at))) at++;
-    if (at > start) words.push({ value: body.slice(start, at), start, end: at });
-  }
-  return words;
+const SPECIAL = /["'\\#]/;
+
+function valuesOf(body: string): string[] {
+  return SPECIAL.test(body)
+    ? quotedWords(body).words.map((word) => word.value)
+    : body.split(SPACES).filter((word) => word !== "");
 }
 
 /** As C's isspace: blank, tab, and what ends lines. */
+const SPACES = /[ \t\n\v\f\r]+/;
 const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
+
+function plainWords(body: string): Word[] {
+  return [...body.matchAll(/[^ \t\n\v\f\r]+/g)].map(({ 0: value, index }) => ({
+    value,
+    start: index,
+    end: index + value.length,
+  }));
+}
 
 function quotedWords(body: string): { words: Word[]; unbalanced: boolean } {
   const words: Word[] = [];
@@ -205,14 +215,14 @@ function quotedWords(body: string): { words: Word[]; unbalanced: boolean } {
   return { words, unbalanced: quote !== "" };
 }
 
-/** The lines of each file, or of each section: whatever `of` tells of a line. */
-export function groupLines<K>(lines: readonly ConfigLine[], of: (line: ConfigLine) => K): Map<K, ConfigLine[]> {
-  const groups = new Map<K, ConfigLine[]>();
-  for (const line of lines) {
-    const key = of(line);
+/** The items of each group, in order: lines of a file or section, servers of a section. */
+export function groupBy<T, K>(items: readonly T[], of: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = of(item);
     const group = groups.get(key);
-    if (group) group.push(line);
-    else groups.set(key, [line]);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
   }
   return groups;
 }

@@ -1,6 +1,6 @@
 /** Which lines name a server. Source: haproxy configuration manual, "Proxy keywords", "Server and default-server options", "Fetching samples". */
 import type { ConfigLine } from "./haproxy-lines.ts";
-import { servesIn, type ServerLine } from "./haproxy-servers.ts";
+import { optionsOf, servesIn, type ServerLine } from "./haproxy-servers.ts";
 
 /** The servers that a line names, as `backend/server`; a name that says no backend and may be of any is `?/server`. */
 export function mentionsOf(line: ConfigLine): string[] {
@@ -11,27 +11,31 @@ export function mentionsOf(line: ConfigLine): string[] {
 
 function namesIn(line: ConfigLine): string[] {
   const { keyword, body, section } = line;
-  const asks = body.includes("srv");
-  if (!asks && !/^(?:use-server|stick|bind|server|default-server|server-template)$/.test(keyword)) return [];
   if (!/^(?:frontend|backend|listen|defaults)$/.test(section.kind)) return [];
-  const values = line.words.map((word) => word.value);
-  const asked = asks
-    ? [...calledServers(values.join(" ")), ...matchedServers(values), ...behind(values, "attach-srv")]
-    : [];
   switch (keyword) {
-    case "use-server":
-      return [...values.slice(1, 2), ...asked];
-    case "stick":
-      return [...values.slice(1), ...asked];
     case "server":
     case "default-server":
     case "server-template":
-      return behind(values, "track");
+      return body.includes("track") ? behind(line.words, "track") : [];
     case "bind":
-      return values.slice(1, 2).flatMap((address) => /^(?:rhttp|rev)@(.+)$/.exec(address)?.[1] ?? []);
+      return line.words.slice(1, 2).flatMap((address) => /^(?:rhttp|rev)@(.+)$/.exec(address)?.[1] ?? []);
+    case "use-server":
+      return [...line.words.slice(1, 2), ...askedServers(line)];
+    case "stick":
+      return [...line.words.slice(1), ...askedServers(line)];
     default:
-      return asked;
+      return askedServers(line);
   }
+}
+
+function askedServers(line: ConfigLine): string[] {
+  return line.body.includes("srv")
+    ? [
+        ...calledServers(line.words.join(" ")),
+        ...patternsOf(line.words, "srv_name"),
+        ...behind(line.words, "attach-srv"),
+      ]
+    : [];
 }
 
 const behind = (words: readonly string[], option: string): string[] =>
@@ -43,11 +47,7 @@ function calledServers(text: string): string[] {
   return [...calls].map(([, asked, converted]) => asked ?? converted ?? "");
 }
 
-/** What the name of the server that answered is compared with: `acl x srv_name m1 m2`, `{ srv_name -m str m1 }`. */
-function matchedServers(words: readonly string[]): string[] {
-  return patternsOf(words, "srv_name");
-}
-
+/** What a server's name or number is compared with: `acl x srv_name m1 m2`, `{ srv_name -m str m1 }`. */
 function patternsOf(words: readonly string[], fetch: string): string[] {
   const at = words.findIndex((word) => word === fetch || word.startsWith(`${fetch},`));
   if (at < 0) return [];
@@ -58,10 +58,7 @@ function patternsOf(words: readonly string[], fetch: string): string[] {
 /** The numbers that a line compares a server's with: `acl x srv_id 3`; undefined stands for a range or `gt 2`. */
 export function testedNumbers(line: ConfigLine): (number | undefined)[] {
   if (!line.body.includes("srv_id")) return [];
-  const patterns = patternsOf(
-    line.words.map((word) => word.value),
-    "srv_id",
-  );
+  const patterns = patternsOf(line.words, "srv_id");
   const numbers = patterns.map((pattern) => (/^\d+$/.test(pattern) ? Number(pattern) : undefined));
   return patterns.some((pattern) => /^(?:[gl][et]|\d*:\d*)$/.test(pattern))
     ? [undefined]
@@ -79,10 +76,7 @@ export function staleNumbers(servers: readonly ServerLine[], leaving: ReadonlySe
 function numbered(servers: readonly ServerLine[]): Map<number, ServerLine> {
   const numbers = new Map<number, ServerLine>();
   for (const server of servers) {
-    const own = behind(
-      server.options.map((word) => word.value),
-      "id",
-    )[0];
+    const own = behind(optionsOf(server), "id")[0];
     if (own !== undefined) numbers.set(Number(own), server);
   }
   const fixed = new Set(numbers.values());

@@ -1,12 +1,9 @@
-import {
-  refuseAllDisabled,
-  refuseDetours,
-  refuseEmptied,
-  refuseReferences,
-  refuseUneditable,
-} from "./haproxy-guard.ts";
-import { type ConfigFile, type ConfigLine, readFiles, wordsOf } from "./haproxy-lines.ts";
+import { refuseDetours } from "./haproxy-detours.ts";
+import { refuseAllDisabled, refuseEmptied, refuseUneditable } from "./haproxy-guard.ts";
+import { type ConfigFile, type ConfigLine, readFiles } from "./haproxy-lines.ts";
+import { refuseReferences } from "./haproxy-references.ts";
 import { isMark, portPart, serverLines, serversOfHost, where, type ServerLine } from "./haproxy-servers.ts";
+import { wordsOf } from "./haproxy-words.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
 

@@ -1,16 +1,10 @@
+import { keywordOf, valuesOf, wordsOf } from "./haproxy-words.ts";
 import { mapLines, type TextLine } from "./text-lines.ts";
 
 /** A file that haproxy reads; several come in the order of its command line. */
 export interface ConfigFile {
   readonly path: string;
   readonly text: string;
-}
-
-/** A word of a line as haproxy sees it: quotes and escapes undone, with its place in the line's bytes. */
-export interface Word {
-  readonly value: string;
-  readonly start: number;
-  readonly end: number;
 }
 
 /** A line of haproxy's configuration with the section it stands in. */
@@ -46,16 +40,6 @@ const SECTIONS = new Set(
     "log-forward log-profile fcgi-app crt-store traces acme"
   ).split(" "),
 );
-const ESCAPED: Record<string, string> = {
-  " ": " ",
-  "#": "#",
-  "\\": "\\",
-  '"': '"',
-  "'": "'",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-};
 /** What a file has before its first section. */
 const NO_SECTION: Section = { kind: "", name: "", title: "", occurrence: 0, defaults: undefined };
 
@@ -137,8 +121,8 @@ function sectionOpener(): (words: readonly string[]) => Section {
     const title = name === "" ? kind : `${kind} ${name}`;
     const occurrence = seen.get(title) ?? 0;
     seen.set(title, occurrence + 1);
-    const from = [name, ...more].indexOf("from");
-    const base = from < 0 ? undefined : named.get(more[from] ?? "");
+    const parent = kind === "defaults" && name === "from" ? more[0] : more[more.indexOf("from") + 1 || more.length];
+    const base = parent === undefined ? undefined : named.get(parent);
     const section = { kind, name, title, occurrence, defaults: base ?? (kind === "defaults" ? undefined : last) };
     if (kind === "defaults") {
       last = section;
@@ -146,73 +130,6 @@ function sectionOpener(): (words: readonly string[]) => Section {
     }
     return section;
   };
-}
-
-function keywordOf(body: string): string {
-  let start = 0;
-  while (start < body.length && isSpace(body.charCodeAt(start))) start++;
-  let end = start;
-  while (end < body.length && !isSpace(body.charCodeAt(end)) && !isSpecial(body.charCodeAt(end))) end++;
-  return end < body.length && isSpecial(body.charCodeAt(end))
-    ? (wordsOf(body).words[0]?.value ?? "")
-    : body.slice(start, end);
-}
-
-/** Quotes, backslash and `#`. */
-const isSpecial = (code: number): boolean => code === 34 || code === 39 || code === 92 || code === 35;
-
-/** The words of one line, as haproxy's own reader splits them; a `#` outside quotes ends the line, even inside a word. */
-export function wordsOf(body: string): { words: Word[]; unbalanced: boolean } {
-  return SPECIAL.test(body) ? quotedWords(body) : { words: plainWords(body), unbalanced: false };
-}
-
-const SPECIAL = /["'\\#]/;
-
-function valuesOf(body: string): string[] {
-  return SPECIAL.test(body)
-    ? quotedWords(body).words.map((word) => word.value)
-    : body.split(SPACES).filter((word) => word !== "");
-}
-
-/** As C's isspace: blank, tab, and what ends lines. */
-const SPACES = /[ \t\n\v\f\r]+/;
-const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
-
-function plainWords(body: string): Word[] {
-  return [...body.matchAll(/[^ \t\n\v\f\r]+/g)].map(({ 0: value, index }) => ({
-    value,
-    start: index,
-    end: index + value.length,
-  }));
-}
-
-function quotedWords(body: string): { words: Word[]; unbalanced: boolean } {
-  const words: Word[] = [];
-  let open: { value: string; start: number } | undefined;
-  let quote = "";
-  let at = 0;
-  const close = (): void => {
-    if (open) words.push({ ...open, end: at });
-    open = undefined;
-  };
-  for (; at < body.length; at++) {
-    const char = body.charAt(at);
-    if (quote === "" && char === "#") break;
-    if (quote === "" && isSpace(body.charCodeAt(at))) {
-      close();
-      continue;
-    }
-    open ??= { value: "", start: at };
-    const escaped = char === "\\" && quote !== "'" ? ESCAPED[body.charAt(at + 1)] : undefined;
-    if (escaped !== undefined) {
-      open.value += escaped;
-      at++;
-    } else if (char === quote) quote = "";
-    else if (quote === "" && (char === '"' || char === "'")) quote = char;
-    else open.value += char;
-  }
-  close();
-  return { words, unbalanced: quote !== "" };
 }
 
 /** The items of each group, in order: lines of a file or section, servers of a section. */

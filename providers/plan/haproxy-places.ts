@@ -11,6 +11,8 @@ export interface FormerSection {
   /** Of its file. */
   readonly path: string;
   readonly lines: readonly ConfigLine[];
+  /** The lines behind which others may have been forgotten. */
+  readonly gaps: ReadonlySet<ConfigLine>;
   /** Those of the host. */
   readonly servers: readonly ServerLine[];
   /** Empty when the section is gone. */
@@ -44,13 +46,14 @@ export function sameness(line: ConfigLine): string {
  * @throws Refusal naming the line above, when the place is between `.if` and `.endif`.
  */
 export function placesFor(
-  { lines, present }: FormerSection,
+  section: FormerSection,
   missing: readonly ServerLine[],
   text: readonly ConfigLine[],
   host: HostIdentity,
   memory: Memory,
 ): Addition[] {
-  const stands = standing(lines, missing, present, memory);
+  const { lines, present } = section;
+  const stands = standing(section, missing, memory);
   const indexes = new Map(lines.map((line, at) => [line, at]));
   return missing.flatMap((server) => {
     const at = indexes.get(server.line) ?? 0;
@@ -62,16 +65,24 @@ export function placesFor(
   });
 }
 
+/** A section's end is a place like a line, one that both have. */
+const END = "\n";
+
 /** For each former line the line that it is now. The header is no anchor: it says nothing about the order. */
 function standing(
-  lines: readonly ConfigLine[],
+  { lines, gaps, present }: FormerSection,
   missing: readonly ServerLine[],
-  present: readonly ConfigLine[],
   memory: Memory,
 ): (ConfigLine | undefined)[] {
   const lost = new Set(missing.map(({ line }) => line));
   const kept = lines.filter((line) => !lost.has(line));
-  const aligned = alignLines(kept.map(sameness), present.map(memory.sameness));
+  const loose = new Set<number>();
+  let at = -1;
+  for (const line of lines) {
+    if (!lost.has(line)) at++;
+    if (gaps.has(line)) loose.add(at);
+  }
+  const aligned = alignLines([...kept.map(sameness), END], [...present.map(memory.sameness), END], loose);
   const found = new Map(kept.map((line, at) => [line, aligned[at]]));
   return lines.map((line) => (found.get(line) ? present[found.get(line) ?? 0] : undefined));
 }

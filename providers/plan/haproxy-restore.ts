@@ -21,6 +21,7 @@ export function restoreFormer(
   const sections = [...servers].map(([of, ofHost]) => ({
     path: ofHost[0]?.line.file.path ?? "",
     lines: lines.get(of) ?? [],
+    gaps: new Set<ConfigLine>(),
     servers: ofHost,
     present: present.get(of) ?? [],
   }));

@@ -52,7 +52,7 @@ export function restoreIn(
   const servers = bySection(serversOfHost(serverLines(former.flatMap(({ lines }) => lines)), host));
   const sections = former.flatMap(({ of, path, lines }): FormerSection[] => {
     const ofHost = lines[0] && servers.get(key(lines[0].section));
-    return ofHost ? [{ path, lines, servers: ofHost, present: present.get(of) ?? [] }] : [];
+    return ofHost ? [{ path, lines, gaps: gapsIn(lines), servers: ofHost, present: present.get(of) ?? [] }] : [];
   });
   const shorten = shortener();
   return putBack(files, now, sections, host, {
@@ -107,4 +107,19 @@ function formerSection(
   const section: Section = { kind, name, title: `${kind} ${name}`, occurrence, defaults: undefined };
   const lines = text.split("\n").map((body, at) => lineAt({ body, eol: "" }, { file, number: at + 1, section }));
   return { of, path, lines };
+}
+
+/**
+ * What lies further than three lines from any server line was left out: between two of them behind the third line, and
+ * at the end. Among more than six, one is a server line that is not shown.
+ */
+function gapsIn(lines: readonly ConfigLine[]): Set<ConfigLine> {
+  const gaps = new Set<ConfigLine>();
+  let since = 0;
+  lines.forEach((line, at) => {
+    since = isServer(line) ? 0 : since + 1;
+    const until = lines.slice(at + 1, at + 1 + NEAR).findIndex(isServer);
+    if (since >= NEAR && until < 0) gaps.add(line);
+  });
+  return gaps;
 }

@@ -43,11 +43,6 @@ const SECTIONS = new Set(
 /** What a file has before its first section. */
 const NO_SECTION: Section = { kind: "", name: "", title: "", occurrence: 0, defaults: undefined };
 
-/** The lines of a text that came without a path; see `readFiles`. */
-export function readConfig(config: string): ConfigLine[] {
-  return readFiles([asFile(config)]);
-}
-
 /** A text that came without a path. */
 export const asFile = (text: string): ConfigFile => ({ path: "haproxy.cfg", text });
 

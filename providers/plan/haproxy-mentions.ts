@@ -5,16 +5,22 @@
 import type { ConfigLine } from "./haproxy-lines.ts";
 import { optionsOf, servesIn, type ServerLine } from "./haproxy-servers.ts";
 
+/** What only a section with servers may have; elsewhere haproxy ignores it, or does not start. */
+const OWN = /^(?:server|server-template|use-server|stick)$/;
+
 /** The servers that a line names, as `backend/server`; a name that says no backend and may be of any is `?/server`. */
 export function mentionsOf(line: ConfigLine): string[] {
-  return namesIn(line).map((name) =>
-    name.includes("/") ? name : `${servesIn(line.section) ? line.section.name : "?"}/${name}`,
-  );
+  const { section, keyword } = line;
+  const isOfAny = /^(?:frontend|defaults)$/.test(section.kind) && !OWN.test(keyword);
+  const here = servesIn(section) ? section.name : isOfAny ? "?" : undefined;
+  return namesIn(line).flatMap((name) => {
+    if (name.includes("/")) return [name];
+    return here === undefined ? [] : [`${here}/${name}`];
+  });
 }
 
 function namesIn(line: ConfigLine): string[] {
-  const { keyword, body, section } = line;
-  if (!/^(?:frontend|backend|listen|defaults)$/.test(section.kind)) return [];
+  const { keyword, body } = line;
   switch (keyword) {
     case "server":
     case "default-server":

@@ -43,7 +43,7 @@ export function sameness(line: ConfigLine): string {
  * A place for each of the missing servers: behind the nearest line above that is still there, else in front of the
  * nearest below, else behind the section's last server.
  * @param text the section's file.
- * @throws Refusal naming the line above, when the place is between `.if` and `.endif`.
+ * @throws Refusal naming the line above, when only a sketch is left and the place is between `.if` and `.endif`.
  */
 export function placesFor(
   section: FormerSection,
@@ -59,7 +59,7 @@ export function placesFor(
     const at = indexes.get(server.line) ?? 0;
     const behind = lineAbove(at, stands, present);
     if (!behind) return [];
-    refuseConditional(behind, text[behind.number], server, host);
+    if (!memory.whole) refuseConditional(behind, text[behind.number], server, host);
     stands[at] = behind;
     return { server, behind, put: putBehind(text, behind, server.line, memory) };
   });

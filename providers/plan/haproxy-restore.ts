@@ -30,7 +30,7 @@ export function restoreFormer(
 
 /**
  * Puts back what the sections lack of the host, each line where it stood among those that are still there.
- * @throws Refusal as `restoreHost`, and when a line's place is between `.if` and `.endif` now.
+ * @throws Refusal as `restoreHost`, and when a remembered line's place is between `.if` and `.endif` now.
  */
 export function putBack(
   files: readonly ConfigFile[],
@@ -41,7 +41,7 @@ export function putBack(
 ): { files: ConfigFile[]; restored: FilePlace[] } {
   const servers = bySection(serverLines(now));
   const lacking = sections
-    .map((section) => ({ ...section, missing: missingOf(section, servers, host) }))
+    .map((section) => ({ ...section, missing: missingOf(section, servers, host, memory) }))
     .filter(({ missing }) => missing.length > 0);
   for (const { missing } of lacking) refuseUneditable(missing, host);
   const texts = groupBy(lacking.length > 0 ? now : [], (line) => line.file);
@@ -67,14 +67,18 @@ function missingOf(
   { servers: former, present: [header] }: FormerSection,
   servers: ReadonlyMap<string, ServerLine[]>,
   host: HostIdentity,
+  { whole }: Memory,
 ): ServerLine[] {
   const now = (header && servers.get(key(header.section))) ?? [];
   const present = serversOfHost(now, host);
-  if (present.length >= former.length) return [];
+  if (!whole && present.length >= former.length) return [];
   const ofHost = new Set(present);
-  const others = new Map(now.filter((each) => !ofHost.has(each)).map((each) => [each.name, each]));
+  const others = groupBy(
+    now.filter((each) => !ofHost.has(each)),
+    (each) => each.name,
+  );
   return former.filter((server) => {
-    const taken = others.get(server.name);
+    const taken = others.get(server.name)?.[0];
     if (!taken) return !present.some((each) => each.name === server.name || each.address === server.address);
     throw new Refusal(
       `${where(taken.line)} already has a server ${taken.name} at ${taken.address}, which is not ${host.name}; ` +

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { alignLines } from "../../providers/plan/align-lines.ts";
 
 const align = (before: string, after: string, ...gaps: number[]): string =>
-  alignLines([...before], [...after], new Set(gaps))
+  alignLines(Array.from(before), Array.from(after), new Set(gaps))
     .map((at) => at ?? "-")
     .join("");
 

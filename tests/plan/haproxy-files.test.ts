@@ -60,9 +60,10 @@ describe("several files", () => {
   it("know defaults by name", () => {
     const named = ["defaults off", "  default-server disabled", "defaults on", "backend a from off", stays];
     const derived = ["defaults more from off", "backend b", stays, "backend from", stays, "backend c from on", stays];
+    const nameless = ["defaults from off", "backend d", stays];
     assert.deepEqual(
-      serversIn(filesOf(named, derived)).map(({ section, disabled }) => `${section} ${disabled}`),
-      ["backend a true", "backend b true", "backend from true", "backend c false"],
+      serversIn(filesOf(named, derived, nameless)).map(({ section, disabled }) => `${section} ${disabled}`),
+      ["backend a true", "backend b true", "backend from true", "backend c false", "backend d true"],
     );
   });
 
@@ -171,6 +172,18 @@ describe("what names a leaving server is refused, with its file and line", () =>
       assert.equal(dropFrom(filesOf([...api, line], ["frontend f", line]), leaving).dropped.length, 1);
     });
   }
+
+  it("not so what haproxy ignores where it stands", () => {
+    const ignored = ["frontend f", "use-server m1 if TRUE", "stick on src if m1", "server x 10.0.0.1 track m1"];
+    assert.equal(dropFrom(filesOf(api, ignored, ["peers p", "server m1 10.0.0.1:1"]), leaving).dropped.length, 1);
+  });
+
+  it("but in whatever section, when it says the backend", () => {
+    assert.throws(
+      () => dropFrom(filesOf(api, ["fcgi-app a", "acl up srv_is_up(api/m1)"]), leaving),
+      refusal(/1\.cfg line 2 /),
+    );
+  });
 
   it("not so another backend's own m1, nor a number that keeps its server", () => {
     const other = ["backend b", "server m1 10.0.0.1", "use-server m1 if TRUE", "acl a srv_name m1", "acl b srv_id 1"];

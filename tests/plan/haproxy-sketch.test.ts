@@ -152,6 +152,7 @@ describe("restoreIn", () => {
       backend(m(0), ...blanks, ...blanks, m(1), "", m(2)),
       backend(m(1), ...blanks, m(2)),
       backend(m(0), m(1), ...blanks),
+      backend(m(0), ...blanks, ...blanks, m(1)),
     ])
       assert.deepEqual(restoreIn([without(file, "m1")], sketchOf([file], [survivor]), survivor).files, [file]);
   });

@@ -32,7 +32,7 @@ const mark = (line: string): string => (line.includes(" 192.168.55.12:") ? `${li
 const without = (part: string): string[] => lines.filter((line) => !line.includes(part));
 const joined = (some: readonly string[]): string => some.map((line) => `${line}\n`).join("");
 
-/** Milliseconds of processor time, so that a busy machine does not count; the least of three medians of five runs. */
+/** Milliseconds of processor time, so that a busy machine counts little: the median of five runs after a first. */
 function cost(work: () => unknown): number {
   work();
   const once = (): number => {
@@ -41,8 +41,13 @@ function cost(work: () => unknown): number {
     const { user, system } = process.cpuUsage(from);
     return (user + system) / 1_000;
   };
-  const median = (): number => Array.from({ length: 5 }, once).toSorted((a, b) => a - b)[2] ?? Infinity;
-  return Math.min(median(), median(), median());
+  return Array.from({ length: 5 }, once).toSorted((a, b) => a - b)[2] ?? Infinity;
+}
+
+/** What it costs; asked up to three times, since neighbours on the machine make it dearer and never cheaper. */
+function costBelow(limit: number, work: () => unknown): number {
+  const first = cost(work);
+  return first < limit ? first : Math.min(cost(work), cost(work));
 }
 
 describe("20,000 lines", () => {
@@ -68,7 +73,7 @@ describe("20,000 lines", () => {
   ];
   for (const [name, work] of works) {
     it(`${name} takes less than 50 ms`, (test) => {
-      const taken = cost(work);
+      const taken = costBelow(50, work);
       test.diagnostic(`${taken.toFixed(1)} ms`);
       assert.ok(taken < 50, `${taken} ms`);
     });
@@ -80,10 +85,10 @@ describe("20,000 lines", () => {
     assert.equal(textOf(after), joined(without("server m1")));
     assert.equal(textOf(restoreIn(after, all, everywhere).files), textOf(files));
     const taken = [
-      cost(() => dropFrom(files, everywhere)),
-      cost(() => sketchOf(files, [everywhere])),
-      cost(() => restoreIn(after, all, everywhere)),
-      cost(() => restoreHost(textOf(after), textOf(files), everywhere)),
+      costBelow(500, () => dropFrom(files, everywhere)),
+      costBelow(500, () => sketchOf(files, [everywhere])),
+      costBelow(500, () => restoreIn(after, all, everywhere)),
+      costBelow(500, () => restoreHost(textOf(after), textOf(files), everywhere)),
     ];
     test.diagnostic(taken.map((each) => `${each.toFixed(1)} ms`).join(", "));
     assert.ok(Math.max(...taken) < 500, `${taken.join(" ms, ")} ms`);

@@ -21,30 +21,26 @@ export function mentionsOf(line: ConfigLine): string[] {
 
 function namesIn(line: ConfigLine): string[] {
   const { keyword, body } = line;
+  if (/^(?:server|default-server|server-template)$/.test(keyword)) {
+    return body.includes("track") ? behind(line.words, "track") : [];
+  }
+  if (!body.includes("srv") && !/^(?:bind|use-server|stick)$/.test(keyword)) return [];
+  const { words } = line;
   switch (keyword) {
-    case "server":
-    case "default-server":
-    case "server-template":
-      return body.includes("track") ? behind(line.words, "track") : [];
     case "bind":
-      return line.words.slice(1, 2).flatMap((address) => /^(?:rhttp|rev)@(.+)$/.exec(address)?.[1] ?? []);
+      return words.slice(1, 2).flatMap((address) => /^(?:rhttp|rev)@(.+)$/.exec(address)?.[1] ?? []);
     case "use-server":
-      return [...line.words.slice(1, 2), ...askedServers(line)];
+      return [...words.slice(1, 2), ...askedServers(line, words)];
     case "stick":
-      return [...line.words.slice(1), ...askedServers(line)];
+      return [...words.slice(1), ...askedServers(line, words)];
     default:
-      return askedServers(line);
+      return askedServers(line, words);
   }
 }
 
-function askedServers(line: ConfigLine): string[] {
-  return line.body.includes("srv")
-    ? [
-        ...calledServers(line.words.join(" ")),
-        ...patternsOf(line.words, "srv_name"),
-        ...behind(line.words, "attach-srv"),
-      ]
-    : [];
+function askedServers({ body }: ConfigLine, words: readonly string[]): string[] {
+  if (!body.includes("srv")) return [];
+  return [...calledServers(words.join(" ")), ...patternsOf(words, "srv_name"), ...behind(words, "attach-srv")];
 }
 
 const behind = (words: readonly string[], option: string): string[] =>

@@ -301,6 +301,8 @@ describe("what is right", () => {
       address: "lb.example.com",
       config: "/etc/haproxy/haproxy.cfg",
       service: "haproxy",
+      drain: 60,
+      restart: false,
     }));
 
   it("every key that was given is kept", () => {
@@ -316,7 +318,17 @@ describe("what is right", () => {
         bastion: { host: "b.example.com", user: "ops", port: 22 },
       },
       masters: { "master-0": { address: "fd00::1" }, "master-1": { address: "m1.example.com" } },
-      loadBalancers: { lb: { kind: "haproxy", address: "10.0.0.9", config: "/a b", service: "rh-haproxy18@x.y" } },
+      loadBalancers: {
+        lb: {
+          kind: "haproxy",
+          address: "10.0.0.9",
+          config: "/a b",
+          service: "rh-haproxy18@x.y",
+          drain: 0,
+          restart: true,
+          api: "[fd00::5]:443",
+        },
+      },
       nodes: { n: { address: "10.0.0.3" } },
       inventory: { path: "/etc/ansible/hosts", host: "admin", address: "10.0.0.4" },
       backup: {

@@ -366,17 +366,15 @@ const numbered = (parts: ReadonlyMap<string, Part>): number[] =>
   [...parts.keys()].flatMap((name) => (name.startsWith("config:") ? [Number(name.slice("config:".length))] : []));
 
 /** The declared file, or a folder that is declared, must be among those that the running haproxy was given: another one would be edited in vain. */
-function configFiles(
-  parts: ReadonlyMap<string, Part>,
-  path: string,
-): Pick<BalancerFacts, "files" | "filesSeen"> {
+function configFiles(parts: ReadonlyMap<string, Part>, path: string): Pick<BalancerFacts, "files" | "filesSeen"> {
   const found = numbered(parts).map((n) => {
     const written = escapeControls(text(parts.get(`path:${n}`)));
     return { written, real: word(parts.get(`real:${n}`)), part: parts.get(`config:${n}`) };
   });
   if (found.length === 0) return { files: [], filesSeen: "no answer" };
   const configured = word(parts.get("configured"));
-  const isDeclared = found.some(({ real }) => real === configured || real.startsWith(`${configured}/`));
+  const isDeclared =
+    configured !== "" && found.some(({ real }) => real === configured || real.startsWith(`${configured}/`));
   const unread = found.find(({ part }) => part?.state !== 0);
   if (unread !== undefined) return { files: [], filesSeen: `${unread.written}: ${String(unread.part?.state)}` };
   if (!isDeclared && path !== found[0]?.written)

@@ -206,7 +206,7 @@ describe("a line that a master which stays has lost", () => {
       const [[of = "", text = ""] = [], ...others] = Object.entries(sketch);
       assert.deepEqual([of, others], ["/etc/haproxy/haproxy.cfg backend atomic-openshift-api", []]);
       assert.match(text, /^(?:~[0-9a-f]{4}\n){3} {4}server {6}master0 192\.168\.55\.8:8443 check\n/);
-const far = withConfig(world, lb0, (whole) => `${whole}\n    # 1\n    # 2\n    # 3\n    # 4\n`);
+      const far = withConfig(world, lb0, (whole) => `${whole}\n    # 1\n    # 2\n    # 3\n    # 4\n`);
       const [lines = ""] = Object.values(rememberedLines(far, change, lb0, {}));
       assert.match(lines, /master3 192\.168\.55\.21:8443 check(?:\n~[0-9a-f]{4}){3}$/);
     });

@@ -41,7 +41,7 @@ export interface Drain {
 
 /** Prints `sessions N SECONDS` when the number changes, and every 10 s. */
 export const drainScript = (o: Drain): string => `${tell(o.socket)}
-undo() { for order in ${o.back.map(quote).join(" ")}; do ask "$socket" "$order" >/dev/null 2>&1; done; }
+undo() { for again in ${o.back.map(quote).join(" ")}; do ask "$socket" "$again" >/dev/null 2>&1; done; }
 ${sh`tell ${o.out}`}
 undo() { :; }
 sessions() { ask "$socket" 'show stat' | WANTED=${quote(` ${o.servers.map(named).join(" ")} `)} awk -F, 'index(ENVIRON["WANTED"], " " $1 "/" $2 " ") { n += $5 } END { if (NR < 2) print "unknown"; else print n + 0 }'; }
@@ -108,8 +108,8 @@ look() {
 ${o.first.reloads ? `  [ "$(born)" -ge $((begun - 1)) ] || { echo "no process was started by the reload"; return; }\n` : ""}${
     o.socket === ""
       ? ""
-      : `  rows=$(ask ${quote(o.socket)} 'show stat' | tr -d '\\r') || { echo "its stats socket does not answer"; return; }
-  rows=$(printf '%s\\n' "$rows" | WANTED=${quote(wanted)} ${judge})
+      : `  rows=$(ask ${quote(o.socket)} 'show stat') || { echo "its stats socket does not answer"; return; }
+  rows=$(printf '%s\\n' "$rows" | tr -d '\\r' | WANTED=${quote(wanted)} ${judge})
   [ -z "$rows" ] || { printf '%s\\n' "$rows"; return; }\n`
   }  answer=$(through)
   case $answer in *"

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import { type Inputs, type Kind, addressIn, lifecycle } from "../providers/lifecycle.ts";
+import { loadBalancerPool } from "../providers/load-balancer-pool.ts";
 import { Refusal, Unasked } from "../providers/plan/refusal.ts";
 import type { Change, Step, World } from "../providers/plan/steps.ts";
 import type { Session } from "../providers/remote/session.ts";
-import { changeOf, fileOf, master, mastersOf, removal, unreachable } from "./plan/world.ts";
+import { changeOf, fileOf, master, mastersOf, removal, unreachable, withConfig } from "./plan/world.ts";
 
 const [m0, m1, m2, m3] = [master(0), master(1), master(2), master(3)];
 const four = mastersOf(4);
@@ -142,6 +143,33 @@ describe("check", () => {
     ];
     const { inputs } = await check(providerOf(new Hosts(), { plan }), { masters: four }, { masters: three });
     assert.deepEqual(inputs["files"], { [`${m0}:/etc/x`]: before.sha256, [`${m1}:/etc/x`]: before.sha256 });
+  });
+
+  it("what a kind carries goes into the inputs, and its plan is given it", async () => {
+    const given: Inputs[] = [];
+    const plan: Kind["plan"] = (_world, _change, inputs) => {
+      given.push(inputs);
+      return [];
+    };
+    const carry: Kind["carry"] = (world, change, news, olds) => ({
+      lines: {
+        masters: Object.keys(world.masters).length,
+        leaving: change.leaving,
+        stamp: news["stamp"],
+        was: olds["lines"],
+      },
+    });
+    const olds = { masters: four, lines: "before" };
+    const { inputs } = await check(providerOf(new Hosts(), { plan, carry }), olds, { masters: three, stamp: "s" });
+    const lines = { masters: 4, leaving: { [m3]: "192.168.55.21" }, stamp: "s", was: "before" };
+    assert.deepEqual(inputs, { masters: three, stamp: "s", retired: { [m3]: "192.168.55.21" }, lines });
+    assert.deepEqual(given, [inputs]);
+  });
+  it("what is refused carries nothing: it was not judged whether what is there may be remembered", async () => {
+    const judge = () => ({ refusals: ["no"], passing: [], notes: [] });
+    const carry: Kind["carry"] = () => assert.fail("not asked");
+    const { inputs } = await check(providerOf(new Hosts(), { judge, carry }), { masters: four }, { masters: four });
+    assert.deepEqual(inputs, { masters: four });
   });
 
   it("a host that was retired before is told as such, and its return takes it off", async () => {
@@ -295,6 +323,56 @@ describe("diff", () => {
   ];
   for (const [what, olds, news, changed] of cases)
     it(what, async () => assert.equal(await changes(providerOf(new Hosts()), olds, news), changed));
+});
+
+describe("LoadBalancerPool carries the lines of haproxy's files", () => {
+  const lb = "lb-0.example.com";
+  const servers = (count: number): Record<string, string> =>
+    Object.fromEntries(Object.entries(mastersOf(count)).map(([name, address]) => [name, `${address}:8443`]));
+  const newsOf = (count: number): Inputs => ({
+    servers: servers(count),
+    loadBalancer: lb,
+    config: "/etc/haproxy/haproxy.cfg",
+    service: "haproxy",
+  });
+  const of = (hosts: Hosts) => lifecycle(loadBalancerPool, () => hosts.session);
+  const key = "/etc/haproxy/haproxy.cfg backend atomic-openshift-api";
+  const linesIn = (inputs: Inputs): string => (inputs["lines"] as Record<string, string>)[key] ?? "";
+
+  it("from what is seen", async () => {
+    const { inputs } = await check(of(new Hosts()), {}, newsOf(4));
+    for (const n of [0, 1, 2, 3]) assert.match(linesIn(inputs), new RegExp(`server {6}master${n} 192\\.168\\.55\\.`));
+  });
+  it("keeps what was remembered while the host cannot be asked, or a line is lost", async () => {
+    const olds = (await check(of(new Hosts()), {}, newsOf(4))).inputs;
+    const hosts = new Hosts();
+    hosts.world = unreachable(hosts.world, lb);
+    assert.deepEqual((await check(of(hosts), olds, newsOf(4))).inputs["lines"], olds["lines"]);
+    hosts.world = withConfig(removal(4, []).world, lb, (text) => text.replace(/ {4}server {6}master2 .*\n/, ""));
+    assert.deepEqual((await check(of(hosts), olds, newsOf(4))).inputs["lines"], olds["lines"]);
+    assert.match(printed.join("\n"), /put the lost lines of master-2\.example\.com back/);
+  });
+  it("is no change by itself, as long as nothing is pending", async () => {
+    const olds = (await check(of(new Hosts()), {}, newsOf(4))).inputs;
+    const provider = of(new Hosts());
+    assert.equal(await changes(provider, { ...olds, pending: [] }, { ...olds, lines: { other: "text" } }), false);
+    assert.equal(await changes(provider, { ...olds, pending: [] }, newsOf(4)), false);
+    assert.equal(await changes(provider, { ...olds, pending: ["x"] }, newsOf(4)), true);
+    assert.equal(await changes(provider, { ...olds, pending: [] }, newsOf(3)), true);
+  });
+  it("read tells a lost line as drift, pending, and one that has no place as drift alone", async () => {
+    const olds = (await check(of(new Hosts()), {}, newsOf(4))).inputs;
+    const lost = (text: string): string => text.replace(/ {4}server {6}master2 .*\n/, "");
+    const hosts = new Hosts();
+    hosts.world = withConfig(hosts.world, lb, lost);
+    const title =
+      "put the lost lines of master-2.example.com back where they were, reload haproxy, prove the others UP";
+    assert.deepEqual((await read(of(hosts), olds))["pending"], [`${lb}: ${title}`]);
+    assert.deepEqual(printed.slice(-1), [`[LoadBalancerPool ${lb}] drift: ${lb}: ${title}`]);
+    hosts.world = withConfig(hosts.world, lb, (text) => text.replaceAll("atomic-openshift-api", "other"));
+    assert.deepEqual((await read(of(hosts), olds))["pending"], []);
+    assert.match(printed.at(-1) ?? "", /drift: .*backend atomic-openshift-api is no longer in .*put it back by hand$/);
+  });
 });
 
 describe("update", () => {

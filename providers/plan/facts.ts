@@ -373,7 +373,8 @@ function configFiles(parts: ReadonlyMap<string, Part>, path: string): Pick<Balan
   });
   if (found.length === 0) return { files: [], filesSeen: "no answer" };
   const configured = word(parts.get("configured"));
-  const isDeclared = found.some(({ real }) => real === configured || real.startsWith(`${configured}/`));
+  const isDeclared =
+    configured !== "" && found.some(({ real }) => real === configured || real.startsWith(`${configured}/`));
   const unread = found.find(({ part }) => part?.state !== 0);
   if (unread !== undefined) return { files: [], filesSeen: `${unread.written}: ${String(unread.part?.state)}` };
   if (!isDeclared && path !== found[0]?.written)

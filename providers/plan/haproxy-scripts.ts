@@ -46,7 +46,7 @@ export interface Drain {
  * statistics know nothing of the process that a reload left behind with its sessions.
  */
 export const drainScript = (o: Drain): string => `${tell(o.socket)}
-undo() { for order in ${o.back.map(quote).join(" ")}; do ask "$socket" "$order" >/dev/null 2>&1; done; }
+undo() { for again in ${o.back.map(quote).join(" ")}; do ask "$socket" "$again" >/dev/null 2>&1; done; }
 ${o.out.length === 0 ? "" : sh`tell ${o.out}`}
 undo() { :; }
 sessions() { out=$(ss -tn state established ${quote(`( ${o.peers.map((peer) => `dst ${peer}`).join(" or ")} )`)} 2>/dev/null) && printf '%s\n' "$out" | tail -n +2 | wc -l | tr -d ' ' || echo unknown; }
@@ -113,8 +113,8 @@ look() {
 ${o.first.reloads ? `  [ "$(born)" -ge $((begun - 1)) ] || { echo "no process was started by the reload"; return; }\n` : ""}${
     o.socket === ""
       ? ""
-      : `  rows=$(ask ${quote(o.socket)} 'show stat' | tr -d '\\r') || { echo "its stats socket does not answer"; return; }
-  rows=$(printf '%s\\n' "$rows" | WANTED=${quote(wanted)} ${judge})
+      : `  rows=$(ask ${quote(o.socket)} 'show stat') || { echo "its stats socket does not answer"; return; }
+  rows=$(printf '%s\\n' "$rows" | tr -d '\\r' | WANTED=${quote(wanted)} ${judge})
   [ -z "$rows" ] || { printf '%s\\n' "$rows"; return; }\n`
   }  answer=$(through)
   case $answer in *"

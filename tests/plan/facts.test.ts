@@ -380,7 +380,10 @@ describe("masterFacts", () => {
 describe("balancerFacts", () => {
   it("a healthy haproxy", () => {
     const facts = balancer();
-    assert.equal(facts.config?.path, "/etc/haproxy/haproxy.cfg");
+    assert.deepEqual(
+      facts.files.map(({ path }) => path),
+      ["/etc/haproxy/haproxy.cfg"],
+    );
     assert.deepEqual(
       [facts.valid, facts.active, facts.canReload, facts.version, facts.socket],
       [true, true, true, "2.6.12-1+deb12u1", "/var/lib/haproxy/stats"],
@@ -394,14 +397,14 @@ describe("balancerFacts", () => {
   it("no output at all", () => {
     const facts = balancerFacts("", "/c");
     assert.deepEqual(
-      [facts.config, facts.configSeen, facts.valid, facts.active, facts.stats, facts.version],
-      [undefined, "no answer", false, false, undefined, "unknown"],
+      [facts.files, facts.filesSeen, facts.valid, facts.active, facts.stats, facts.version],
+      [[], "no answer", false, false, undefined, "unknown"],
     );
   });
   for (const state of ["absent", "large", "unreadable"])
     it(`a configuration that is ${state}`, () => {
-      const facts = balancer({ config: { state } });
-      assert.deepEqual([facts.config, facts.configSeen], [undefined, state]);
+      const facts = balancer({ "config:1": { state } });
+      assert.deepEqual([facts.files, facts.filesSeen], [[], `/etc/haproxy/haproxy.cfg: ${state}`]);
     });
   it("what `haproxy -c` says, escaped, its last four lines", () => {
     const facts = balancer({ valid: ["1\n2\n[ALERT] \x1b[31mparsing\n4\n5\n", 1] });

@@ -123,19 +123,27 @@ describe("4→3: each planner's steps", () => {
     ] as const) {
       const step = only(planBalancer(name)(world, change));
       assert.ok(step.do === "balance");
-      assert.deepEqual([step.host, step.socket], [name, "/var/lib/haproxy/stats"]);
-      assert.equal(step.edit?.before.text, haproxyText(4, admin));
-      assert.equal(step.edit.after, haproxyText(3, admin));
+      assert.deepEqual([step.host, step.on.socket], [name, "/var/lib/haproxy/stats"]);
+      assert.deepEqual(
+        step.edits.map(({ before, after: text }) => [before.text, text]),
+        [[haproxyText(4, admin), haproxyText(3, admin)]],
+      );
       assert.deepEqual(changed(step), ["-    server      master3 192.168.55.21:8443 check"]);
       const section = "backend atomic-openshift-api";
       assert.deepEqual(
         step.up,
         [0, 1, 2].map((n) => ({ section, server: `master${n}` })),
       );
-      assert.deepEqual(step.drain, admin ? [{ section, server: "master3" }] : []);
+      assert.deepEqual(step.gone, [{ section, server: "master3" }]);
+      assert.deepEqual(step.drain, admin ? step.gone : []);
       assert.deepEqual(step.commands, [
-        ...(admin ? ["set server atomic-openshift-api/master3 state drain"] : []),
-        "haproxy -c -f /etc/haproxy/haproxy.cfg",
+        ...(admin
+          ? [
+              "set server atomic-openshift-api/master3 state drain",
+              "wait for their sessions to end, 60 s at most; what is left is closed when the API ends",
+            ]
+          : []),
+        "/usr/sbin/haproxy -c -f /etc/haproxy/haproxy.cfg",
         "systemctl reload haproxy",
       ]);
     }
@@ -231,7 +239,7 @@ describe("4→3: each planner's steps", () => {
       assert.deepEqual(restart.node, { name: master(n), addresses: [addressOf(n)] });
       assert.deepEqual(restart.commands, [
         `${lb0}: \`disabled\` on its server lines, reload`,
-        `${lb1}: set server … state maint through the stats socket`,
+        `${lb1}: set server atomic-openshift-api/master${n} state drain`,
         "master-restart api",
         "master-restart controllers",
         `${lb0}: put back, proved UP`,
@@ -508,7 +516,10 @@ describe("half done", () => {
       withConfig(world, lb0, () => haproxyText(3, false) + template),
       lb0,
       ({ stats }) => ({
-        stats: [...(stats ?? []).slice(0, 3), { backend: "apps", server: "app1", status: "UP", sessions: 0 }],
+        stats: [
+          ...(stats ?? []).slice(0, 3),
+          { backend: "apps", server: "app1", status: "UP", sessions: 0, check: "" },
+        ],
       }),
     );
     assert.deepEqual(planBalancer(lb0)(edited, change), []);
@@ -912,7 +923,7 @@ describe("what cannot be edited is refused with host and path", () => {
       "haproxy",
       planBalancer(lb0),
       withConfig(world, lb0, (text) => text.replace(/ {4}server {6}master[0-2].*\n/g, "")),
-      /^lb-0\.example\.com: \/etc\/haproxy\/haproxy\.cfg: .*would have no server/,
+      /^lb-0\.example\.com: \/etc\/haproxy\/haproxy\.cfg line 23 \(backend atomic-openshift-api\) .*would have no server/,
     ],
     [
       "etcd.conf",
@@ -975,7 +986,7 @@ describe("what could not be asked is not done", () => {
     [
       "a load balancer without its file",
       planBalancer(lb0),
-      withBalancer(world, lb0, { config: undefined, configSeen: "absent" }),
+      withBalancer(world, lb0, { files: [], filesSeen: "absent" }),
       `${lb0}: /etc/haproxy/haproxy.cfg could not be read (absent)`,
     ],
     ["the cluster, for the drain", planDrain, silent, noCluster],
@@ -1077,26 +1088,33 @@ describe("the snapshot and the stats socket", () => {
     );
     assert.equal(planSnapshot(so, change).at(-1)?.host, master(1));
   });
-  for (const version of ["1.4.27", "1.5.18"])
-    it(`haproxy ${version} cannot set a server's state: nothing of it is planned`, () => {
-      const old = withBalancer(world, lb1, { version });
-      const step = only(planBalancer(lb1)(old, change));
+  it("a socket that is not admin-level, or does not answer: nothing is set at run time", () => {
+    for (const patch of [{ admin: false }, { stats: undefined }]) {
+      const so = withBalancer(world, lb1, patch);
+      const step = only(planBalancer(lb1)(so, change));
       assert.ok(step.do === "balance");
       assert.deepEqual(step.drain, []);
-      assert.deepEqual(step.commands, ["haproxy -c -f /etc/haproxy/haproxy.cfg", "systemctl reload haproxy"]);
-      const restart = planMasterConfig(old, change).find((one) => one.do === "restart-master");
+      assert.deepEqual(step.commands, ["/usr/sbin/haproxy -c -f /etc/haproxy/haproxy.cfg", "systemctl reload haproxy"]);
+      const restart = planMasterConfig(so, change).find((one) => one.do === "restart-master");
       assert.equal(restart?.commands?.[1], `${lb1}: \`disabled\` on its server lines, reload`);
-    });
-  it("canSetState: admin-level, 1.6 or later, and the socket answers", () => {
+    }
+  });
+  it("canSetState: admin-level, one process, and the socket answers; whatever the release", () => {
     const facts = (so: World) => {
       const found = so.balancers[lb1];
       return isReachable(found) ? canSetState(found) : assert.fail();
     };
-    for (const version of ["1.6.0", "1.8.4", "1.10.1", "2.6.12"])
+    for (const version of ["1.4.27", "1.5-dev22-1a34d57", "1.5.18", "1.6.0", "1.8.4", "1.10.1", "2.6.12"])
       assert.equal(facts(withBalancer(world, lb1, { version })), true);
     assert.equal(facts(withBalancer(world, lb1, { stats: undefined })), false);
-    for (const level of ["level operator", "", "# level admin"])
-      assert.equal(facts(withConfig(world, lb1, (text) => swap(text, "level admin", level))), false, level);
+    assert.equal(facts(withBalancer(world, lb1, { admin: false })), false);
+    for (const [line, one] of [
+      ["nbproc 1", true],
+      ["nbproc 2", false],
+      ["nbproc  10", false],
+      ["# nbproc 2", true],
+    ] as const)
+      assert.equal(facts(withConfig(world, lb1, (text) => `global\n    ${line}\n${text}`)), one, line);
   });
 });
 

@@ -187,7 +187,7 @@ describe("one thing wrong: one sentence (4→3)", () => {
     ],
     [
       "no haproxy.cfg",
-      lb({ config: undefined, configSeen: "absent" }),
+      lb({ files: [], filesSeen: "absent" }),
       /^lb-0\.example\.com: \/etc\/haproxy\/haproxy\.cfg cannot be read \(absent\): correct the path in openshift-masters:loadBalancers$/,
     ],
     [
@@ -205,7 +205,7 @@ describe("one thing wrong: one sentence (4→3)", () => {
     [
       "a pool with none but the leaving one",
       withConfig(world, lb0, (text) => text.replace(/ {4}server {6}master[0-2].*\n/g, "")),
-      /^lb-0\.example\.com: \/etc\/haproxy\/haproxy\.cfg: .*no server that takes traffic/,
+      /^lb-0\.example\.com: \/etc\/haproxy\/haproxy\.cfg line \d+ \(backend atomic-openshift-api\) is master-3\.example\.com, and without it .*no server that takes traffic/,
     ],
     [
       "a leaving host that cannot be reached",
@@ -462,7 +462,7 @@ describe("every reason at once", () => {
       readiness: { ready: false, asked: "/readyz", seen: "HTTP 500" },
       freeForBackup: 1,
     });
-    so = withBalancer(unreachable(so, lb0), lb1, { active: false, valid: false });
+    so = withBalancer(unreachable(so, lb0), lb1, { active: false });
     so = withCluster(withEtcd(so, { alarms: [{ memberId: idOf(0), alarm: "NOSPACE" }] }), { unknown: ["nodes: x"] });
     so = withMaster(so, master(1), { unreadable: ["flanneld is no readable file"] });
     so = withMaster(so, master(2), { authority: holdsSpoilt });
@@ -473,7 +473,6 @@ describe("every reason at once", () => {
       /master-0.*make room/,
       /lb-0.*cannot be reached/,
       /lb-1.*not running/,
-      /lb-1.*does not accept/,
       /has an alarm/,
       /could not be asked: nodes/,
       /flanneld is no readable file/,

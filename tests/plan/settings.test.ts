@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Refusal } from "../../providers/plan/refusal.ts";
-import { readSettings, settingKeys } from "../../providers/plan/settings.ts";
+import { apiOf, readSettings, settingKeys } from "../../providers/plan/settings.ts";
 import { configuration, mastersOf } from "./world.ts";
 
 type Raw = Record<string, unknown>;
@@ -127,6 +127,40 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
       lb({ address: "10.0.0.9", service: "haproxy; reboot" }),
       /service: expected a systemd unit's name, got "haproxy; reboot"$/,
     ],
+    [
+      "a drain below 0",
+      lb({ address: "10.0.0.9", drain: -1 }),
+      /^loadBalancers\.lb-0\.example\.com\.drain: .*>=0, got -1$/,
+    ],
+    ["a drain of more than an hour", lb({ address: "10.0.0.9", drain: 3601 }), /\.drain: .*<=3600, got 3601$/],
+    ["a drain of half a second", lb({ address: "10.0.0.9", drain: 0.5 }), /\.drain: .*expected int.*got 0\.5$/],
+    ["a drain with its unit", lb({ address: "10.0.0.9", drain: "60s" }), /\.drain: .*expected number.*got "60s"$/],
+    ["restart in quotes", lb({ address: "10.0.0.9", restart: "no" }), /\.restart: .*expected boolean.*got "no"$/],
+    ...[
+      "10.0.0.9",
+      "10.0.0.9:",
+      "10.0.0.9:0",
+      "10.0.0.9:65536",
+      "10.0.0.256:8443",
+      "fd00::5:8443",
+      "[fd00::5]",
+      "[10.0.0.9]:8443",
+      "[]:8443",
+      ":8443",
+      "https://api.example.com:8443",
+      "api.example.com:8443/healthz",
+      "API.example.com:8443",
+      "api.example.com:8443\n",
+      "-k:8443",
+      "*:8443",
+    ].map((api): [string, Raw, RegExp] => [
+      `an API at ${JSON.stringify(api)}`,
+      lb({ address: "10.0.0.9", api }),
+      new RegExp(
+        `^loadBalancers\\.lb-0\\.example\\.com\\.api: expected <address>:<port>, got ${JSON.stringify(api).replace(/[[\]\\.*/]/g, "\\$&")}$`,
+      ),
+    ]),
+    ["an API that is a port", lb({ address: "10.0.0.9", api: 8443 }), /\.api: .*expected string.*got 8443$/],
     [
       "an unknown kind of load balancer",
       lb({ kind: "nginx", address: "10.0.0.9" }),
@@ -343,6 +377,8 @@ describe("what is right", () => {
       address: "lb.example.com",
       config: "/etc/haproxy/haproxy.cfg",
       service: "haproxy",
+      drain: 60,
+      restart: false,
     }));
 
   it("a load balancer of kind: command, with and without an environment", () => {
@@ -355,6 +391,24 @@ describe("what is right", () => {
       verify: "./verify.sh",
       environment: variables,
     });
+  });
+
+  describe("apiOf: where the API answers through a haproxy", () => {
+    const of = (entry: object): string => {
+      const found = readSettings(lb(entry)).loadBalancers["lb-0.example.com"];
+      return found?.kind === "haproxy" ? apiOf(found) : assert.fail();
+    };
+    for (const [address, api] of [
+      ["192.168.55.5", "192.168.55.5:8443"],
+      ["fd00::5", "[fd00::5]:8443"],
+      ["lb.example.com", "lb.example.com:8443"],
+    ] as const)
+      it(`at its own address ${address}`, () => assert.equal(of({ address }), api));
+    for (const api of ["10.0.0.9:443", "[fd00::5]:443", "api.example.com:65535", "api:1"])
+      it(`where it is set: ${api}`, () => assert.equal(of({ address: "10.0.0.9", api }), api));
+  });
+  it("a drain of nothing, and of an hour", () => {
+    for (const drain of [0, 3600]) assert.deepEqual(complaints(lb({ address: "10.0.0.9", drain })), []);
   });
 
   it("every key that was given is kept", () => {
@@ -370,7 +424,17 @@ describe("what is right", () => {
         bastion: { host: "b.example.com", user: "ops", port: 22 },
       },
       masters: { "master-0": { address: "fd00::1" }, "master-1": { address: "m1.example.com" } },
-      loadBalancers: { lb: { kind: "haproxy", address: "10.0.0.9", config: "/a b", service: "rh-haproxy18@x.y" } },
+      loadBalancers: {
+        lb: {
+          kind: "haproxy",
+          address: "10.0.0.9",
+          config: "/a b",
+          service: "rh-haproxy18@x.y",
+          drain: 0,
+          restart: true,
+          api: "[fd00::5]:443",
+        },
+      },
       nodes: { n: { address: "10.0.0.3" } },
       inventory: { path: "/etc/ansible/hosts", host: "admin", address: "10.0.0.4" },
       backup: {

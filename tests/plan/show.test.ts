@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { applyPatch } from "diff";
 import fc from "fast-check";
+import { isReachable } from "../../providers/plan/facts.ts";
 import { planMasterConfig, planMembership } from "../../providers/plan/plans.ts";
 import { diffOf, editsOf, labelOf, maskLine, render } from "../../providers/plan/show.ts";
 import type { Edit, Step } from "../../providers/plan/steps.ts";
@@ -322,15 +323,10 @@ describe("render", () => {
     const first = steps[0] ?? assert.fail();
     assert.equal(labelOf(first), `${master(0)}: ${first.title}`);
   });
-  it("a balance step without its edit has none", () => {
-    const step: Step = {
-      do: "balance",
-      host: "lb",
-      title: "t",
-      socket: "",
-      drain: [],
-      up: [],
-    };
+  it("a balance step without edits has none", () => {
+    const on = world.balancers["lb-0.example.com"];
+    assert.ok(isReachable(on));
+    const step: Step = { do: "balance", host: "lb", title: "t", on, edits: [], drain: [], gone: [], up: [] };
     assert.deepEqual(editsOf(step), []);
     assert.equal(render([step]), "  1. lb: t");
   });

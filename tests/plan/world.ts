@@ -309,7 +309,8 @@ export const balancerParts = (name: string, count: number): Record<string, Given
   version: "HA-Proxy version 2.6.12-1+deb12u1 2023/12/16 - https://haproxy.org/\n",
   born: `${started}\n`,
   socket: `${name.startsWith("lb-1") ? 0 : 1} /var/lib/haproxy/stats\n`,
-  listening: "State  Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0      2000   0.0.0.0:8443   0.0.0.0:*\n",
+  listening:
+    "State  Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0      2000   0.0.0.0:8443   0.0.0.0:*\n",
   stats: [statsText(count), 0],
   through: ready,
 });

@@ -1,0 +1,453 @@
+/**
+ * What is run on a load balancer, by real shells on a played host: systemctl, ss, ps, curl and socat are fakes, because there is no haproxy that runs as a unit
+ * here, and the clock is one that `sleep` moves, so that a minute costs nothing. The lab's tests run the same scripts on hosts that have all of it.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, beforeEach, describe, it } from "node:test";
+import {
+  type Drain,
+  type Proof,
+  type Wanted,
+  drainScript,
+  ending,
+  proofScript,
+  reloadScript,
+  tellScript,
+} from "../../providers/plan/haproxy-scripts.ts";
+import { type Answer, PlayedHost, shells, syntaxOf } from "./played-host.ts";
+
+const fixture = (name: string): string => readFileSync(new URL(`../fixtures/haproxy/${name}`, import.meta.url), "utf8");
+const [api, section] = ["192.168.55.5:8443", "backend atomic-openshift-api"];
+const line = (server: string) => ({ section, server });
+const [m0, m1, m3] = [line("master0"), line("master1"), line("master3")];
+
+let host: PlayedHost;
+const hosts: PlayedHost[] = [];
+after(() => hosts.forEach((one) => one.remove()));
+beforeEach(() => {
+  host = new PlayedHost();
+  hosts.push(host);
+  host.clock();
+});
+const orders = (): string[] => host.read("orders").split("\n").filter(Boolean);
+const besides = (): string[] => orders().filter((one) => one !== "show stat");
+const states = (state: string, ...servers: { server: string }[]): string[] =>
+  servers.map(({ server }) => `set server atomic-openshift-api/${server} state ${state}`);
+
+/** Rows of `show stat`, in the columns of 2.6. */
+const header = fixture("show-stat-2.6.csv").split("\n")[0] ?? "";
+const columns = header.slice(2).split(",");
+const row = (server: string, values: Readonly<Record<string, string | number>> = {}): string => {
+  const all: Record<string, string | number> = {
+    pxname: "atomic-openshift-api",
+    svname: server,
+    scur: 0,
+    status: "UP",
+    check_status: "L7OK",
+    type: 2,
+    ...values,
+  };
+  return columns.map((name) => all[name] ?? "").join(",");
+};
+const rows = (...lines: readonly string[]): string => [header, ...lines, "", ""].join("\n");
+
+describe("every script", () => {
+  const odd = "it's $(x) `y`\n";
+  const drain: Drain = { socket: odd, servers: [line(odd)], out: [odd], back: [odd], then: [odd], seconds: 1 };
+  const proof: Proof = {
+    service: "haproxy@x",
+    api: "[fd00::5]:443",
+    socket: odd,
+    wanted: [{ be: "up", server: line(odd) }],
+    seconds: 1,
+    first: { script: reloadScript("haproxy", true), reloads: true },
+  };
+  for (const shell of shells)
+    it(`is understood by ${shell}, whatever stands in it`, () => {
+      const scripts = [drainScript(drain), tellScript(odd, [odd]), proofScript(proof), reloadScript("h@x", false)];
+      for (const script of scripts) assert.equal(syntaxOf(script, shell), "");
+    });
+});
+
+describe("tellScript", () => {
+  const told = (...said: readonly string[]): Promise<Answer> => host.run(tellScript("/run/my haproxy/s", said));
+  for (const [release, answer] of [
+    ["1.5", fixture("set-server-1.5.txt")],
+    ["2.6", fixture("set-server-2.6.txt")],
+  ] as const)
+    it(`each order in its turn, to that socket; ${release} answers with an empty line`, async () => {
+      host.file("ok", answer);
+      host.socket("", 'set*) cat "$HERE/ok" ;;');
+      assert.deepEqual(await told("set server a/b state ready", "set server a/c state ready"), {
+        code: 0,
+        stdout: "",
+        stderr: "",
+      });
+      assert.deepEqual(orders(), ["set server a/b state ready", "set server a/c state ready"]);
+      assert.match(host.read("socat"), /^-t 5 stdio UNIX-CONNECT:\/run\/my haproxy\/s$/m);
+    });
+  for (const refusal of [
+    "set-server-2.6-wrong-state.txt",
+    "set-server-2.6-unknown.txt",
+    "unknown-command-1.5.txt",
+    "disable-server-user-level.txt",
+    "disable-server-unknown.txt",
+    "disable-server-unknown-backend.txt",
+  ])
+    it(`a refusal ends it: ${refusal}`, async () => {
+      host.file("no", fixture(refusal));
+      host.socket("", '*b*) cat "$HERE/no" ;;');
+      const { code, stdout } = await told("order a", "order b", "order c");
+      assert.equal(code, ending.refused);
+      assert.deepEqual(orders(), ["order a", "order b"]);
+      const [first = "", ...more] = stdout.trimEnd().split("\n");
+      assert.equal(first, `haproxy was told: order b; it said: ${fixture(refusal).split("\n")[0] ?? ""}`);
+      assert.ok(more.length < 5);
+    });
+  it("a socket that does not answer is no consent", async () => {
+    host.fake("socat", 'echo "socat: E connect: Connection refused" >&2; exit 1');
+    const { code, stdout } = await told("order a");
+    assert.deepEqual(
+      [code, stdout],
+      [87, "haproxy was told: order a; it said: socat: E connect: Connection refused\n"],
+    );
+  });
+  it("an empty answer of a client that failed neither", async () => {
+    host.fake("socat", "exit 1");
+    assert.deepEqual((await told("order a")).code, 87);
+  });
+  it("without a client it is said that there is none", async () =>
+    assert.match((await told("order a")).stdout, /it said: neither socat nor python is on this host/));
+});
+
+describe("drainScript", () => {
+  const drain = (over: Partial<Drain> = {}, shell?: string): Promise<Answer> => {
+    const servers = over.servers ?? [m3];
+    const all = { socket: "/run/s", servers, out: states("drain", ...servers), back: states("ready", ...servers) };
+    return host.run(drainScript({ ...all, then: [], seconds: 60, ...over }), shell);
+  };
+  const lines = ({ stdout }: Answer): string[] => stdout.split("\n").filter(Boolean);
+  /** Sessions of master3 as the seconds go by. */
+  const falling = (...counts: readonly number[]): void => {
+    counts.forEach((scur, at) =>
+      host.file(`stat.${at}`, rows(row("master0", { scur: 9 }), row("master3", { scur, smax: 50 }))),
+    );
+    host.clock('[ ! -f "$HERE/stat.$now" ] || mv "$HERE/stat.$now" "$HERE/stat"');
+    host.socket(host.read("stat.0"));
+  };
+
+  for (const shell of shells)
+    it(`tells the sessions when they change, and ends when none is left (${shell})`, async () => {
+      falling(3, 3, 1, 0);
+      const answer = await drain({}, shell);
+      assert.deepEqual(
+        [answer.code, lines(answer), answer.stderr],
+        [0, ["sessions 3 0", "sessions 1 2", "sessions 0 3"], ""],
+      );
+      assert.deepEqual(besides(), states("drain", m3));
+    });
+  it("none at the begin: it ends at once", async () => {
+    falling(0);
+    assert.deepEqual(lines(await drain({ then: states("maint", m3) })), ["sessions 0 0"]);
+    assert.deepEqual(orders(), [...states("drain", m3), "show stat", ...states("maint", m3)]);
+  });
+  it("every ten seconds a line, and an end when the time is over; then what comes next", async () => {
+    falling(2);
+    const answer = await drain({ seconds: 25, then: states("maint", m3) });
+    assert.deepEqual([answer.code, lines(answer)], [0, ["sessions 2 0", "sessions 2 10", "sessions 2 20"]]);
+    assert.deepEqual(besides(), [...states("drain", m3), ...states("maint", m3)]);
+    assert.equal(orders().filter((one) => one === "show stat").length, 26);
+  });
+  it("no time to wait: one look", async () => {
+    falling(2);
+    assert.deepEqual(lines(await drain({ seconds: 0 })), ["sessions 2 0"]);
+  });
+  it("sessions of all servers that go, of no other, nor of one whose name begins the same", async () => {
+    host.socket(
+      rows(
+        row("FRONTEND", { scur: 100, type: 0 }),
+        row("master3", { scur: 2 }),
+        row("master31", { scur: 40 }),
+        row("master1", { scur: 3 }),
+        row("master3", { pxname: "other", scur: 700 }),
+        row("BACKEND", { scur: 100, type: 1 }),
+      ),
+    );
+    assert.deepEqual(lines(await drain({ servers: [m1, m3], seconds: 0 })), ["sessions 5 0"]);
+  });
+  for (const [file, server, open] of [
+    ["show-stat-2.6-drain.csv", "master0", 2],
+    ["show-stat-1.5-states.csv", "master5", 2],
+  ] as const)
+    it(`reads ${file}`, async () => {
+      host.socket(fixture(file));
+      assert.deepEqual(lines(await drain({ servers: [line(server)], seconds: 0 })), [`sessions ${open} 0`]);
+    });
+  it("an order that is refused: exit 87, the earlier ones undone, nothing waited for", async () => {
+    host.file("no", fixture("disable-server-unknown.txt"));
+    host.socket(rows(row("master3", { scur: 2 })), '*master3*drain) cat "$HERE/no" ;;');
+    const { code, stdout } = await drain({ servers: [m1, m3] });
+    assert.equal(code, ending.refused);
+    assert.match(
+      stdout,
+      /^haproxy was told: set server atomic-openshift-api\/master3 state drain; it said: No such server\./,
+    );
+    assert.deepEqual(orders(), [...states("drain", m1, m3), ...states("ready", m1, m3)]);
+  });
+  it("of those behind the time an order that is refused takes nothing back", async () => {
+    host.socket(rows(row("master3")), "*maint) echo no ;;");
+    const { code, stdout } = await drain({ then: states("maint", m3) });
+    assert.deepEqual(
+      [code, stdout.split("\n")[1]],
+      [87, "haproxy was told: set server atomic-openshift-api/master3 state maint; it said: no"],
+    );
+    assert.deepEqual(besides(), states("drain", m3).concat(states("maint", m3)));
+  });
+  it("a socket that dies: nobody knows, and the time is waited for", async () => {
+    falling(3);
+    host.clock('[ "$now" != 2 ] || rm "$HERE/bin/socat"');
+    const answer = await drain({ seconds: 14 });
+    assert.deepEqual([answer.code, lines(answer)], [0, ["sessions 3 0", "sessions unknown 2", "sessions unknown 12"]]);
+  });
+  it("an answer that is no table is no 0", async () => {
+    host.socket("Unknown command\n");
+    assert.deepEqual(lines(await drain({ seconds: 0 })), ["sessions unknown 0"]);
+  });
+});
+
+describe("reloadScript", () => {
+  const load = (
+    restart: boolean,
+    shows: Readonly<Record<string, string>>,
+    does?: string,
+    shell?: string,
+  ): Promise<Answer> => {
+    host.unit({ ActiveState: "active", CanReload: "yes", ...shows }, does);
+    host.fake("journalctl", 'echo "journal of $*"');
+    return host.run(reloadScript("haproxy", restart), shell);
+  };
+  const cases: [what: string, restart: boolean, shows: Readonly<Record<string, string>>, told: string][] = [
+    ["it runs", false, {}, "reload haproxy.service"],
+    ["it is being reloaded", false, { ActiveState: "reloading" }, "reload haproxy.service"],
+    ["it has failed", false, { ActiveState: "failed" }, "restart haproxy.service"],
+    ["it was stopped", false, { ActiveState: "inactive" }, "restart haproxy.service"],
+    ["it cannot reload", false, { CanReload: "no" }, "restart haproxy.service"],
+    ["it is configured to restart", true, {}, "restart haproxy.service"],
+  ];
+  for (const shell of shells)
+    for (const [what, restart, shows, told] of cases)
+      it(`${what}: ${told} (${shell})`, async () => {
+        assert.deepEqual(await load(restart, shows, undefined, shell), { code: 0, stdout: "", stderr: "" });
+        assert.equal(host.read("told"), `${told}\n`);
+      });
+  it("a failure: exit 88, what systemctl said, and the end of the journal", async () => {
+    const { code, stdout } = await load(false, {}, 'echo "Job for haproxy.service failed." >&2; exit 1');
+    assert.equal(code, ending.reload);
+    assert.equal(
+      stdout,
+      "systemctl reload haproxy: Job for haproxy.service failed.\njournal of -u haproxy.service -n 5 --no-pager -o cat\n",
+    );
+  });
+});
+
+describe("proofScript", () => {
+  const up: Wanted[] = [
+    { be: "up", server: m0 },
+    { be: "up", server: m1 },
+  ];
+  const good = [row("master0"), row("master1")];
+  const healthy = (): void => {
+    host.unit({ ActiveState: "active", MainPID: "77", CanReload: "yes" });
+    host.fake("ss", "echo State; echo LISTEN");
+    host.fake("curl", "printf 'ok\\n200'");
+    host.fake("ps", 'echo "1 0 90000"; echo "77 1 5000"; echo "78 77 $(cat "$HERE/age" 2>/dev/null || echo 0)"');
+    host.socket(rows(...good));
+  };
+  beforeEach(healthy);
+  const proved = (over: Partial<Proof> = {}, shell?: string): Promise<Answer> =>
+    host.run(
+      proofScript({
+        service: "haproxy",
+        api,
+        socket: "/run/s",
+        wanted: up,
+        seconds: 3,
+        first: { script: "", reloads: false },
+        ...over,
+      }),
+      shell,
+    );
+  const waited = (): number => Number(host.read("clock"));
+
+  for (const shell of shells)
+    it(`proved at once: silent, and nobody waits (${shell})`, async () => {
+      assert.deepEqual(await proved({}, shell), { code: 0, stdout: "", stderr: "" });
+      assert.deepEqual([orders(), waited()], [["show stat"], 0]);
+    });
+  it("looks until it is so", async () => {
+    host.file("better", rows(...good));
+    host.socket(rows(row("master0", { status: "DOWN" }), row("master1")));
+    host.clock('[ "$now" != 2 ] || mv "$HERE/better" "$HERE/stat"');
+    assert.deepEqual([(await proved()).code, waited()], [0, 2]);
+  });
+
+  const stats =
+    (...lines: readonly string[]) =>
+    (): void =>
+      host.socket(rows(...lines));
+  const fake = (name: string, script: string) => (): void => void host.fake(name, script);
+  const cases: [reason: string, make: () => void, over?: Partial<Proof>][] = [
+    ["the unit is failed", () => host.unit({ ActiveState: "failed", MainPID: "0" })],
+    ["the unit is activating", () => host.unit({ ActiveState: "activating", MainPID: "77" })],
+    ["nothing listens on port 8443", fake("ss", "echo State")],
+    [
+      "nothing listens on port 443",
+      fake("ss", '[ "$2" = "sport = :443" ] || echo LISTEN; echo State'),
+      { api: "[fd00::5]:443" },
+    ],
+    ["its stats socket does not answer", () => host.fake("socat", "exit 1")],
+    ["its stats socket gives no statistics", () => host.socket("Unknown command\n")],
+    ["its stats socket gives no statistics", () => host.socket("")],
+    [
+      "atomic-openshift-api/master1 is DOWN",
+      stats(row("master0"), row("master1", { status: "DOWN", check_status: "L4CON" })),
+    ],
+    ["atomic-openshift-api/master1 is UP 1/3", stats(row("master0"), row("master1", { status: "UP 1/3" }))],
+    ["atomic-openshift-api/master1 is NOLB", stats(row("master0"), row("master1", { status: "NOLB" }))],
+    ["atomic-openshift-api/master1 is DRAIN", stats(row("master0"), row("master1", { status: "DRAIN" }))],
+    [
+      "atomic-openshift-api/master1 is MAINT (resolution)",
+      stats(row("master0"), row("master1", { status: "MAINT (resolution)" })),
+    ],
+    ["atomic-openshift-api/master1 is not there", stats(row("master0"), row("master1", { pxname: "other" }))],
+    ["atomic-openshift-api/master1 is not checked yet", stats(row("master0"), row("master1", { check_status: "INI" }))],
+    [
+      "atomic-openshift-api/master1 is not checked yet",
+      stats(row("master0"), row("master1", { check_status: "* INI" })),
+    ],
+    [
+      "atomic-openshift-api/master3 is still there",
+      stats(...good, row("master3", { status: "MAINT" })),
+      { wanted: [...up, { be: "gone", server: m3 }] },
+    ],
+    ["atomic-openshift-api/master1 is UP", stats(...good), { wanted: [{ be: "out", server: m1 }] }],
+    ["atomic-openshift-api/master1 is not there", stats(row("master0")), { wanted: [{ be: "out", server: m1 }] }],
+    [`the API through ${api} (/healthz/ready): HTTP 503`, fake("curl", "printf 'no\\n503'")],
+    [`the API through ${api} (/healthz/ready): HTTP 200`, fake("curl", "printf 'not ok\\n200'")],
+    [
+      `the API through ${api} (/readyz): HTTP 500`,
+      fake("curl", "for u; do :; done; case $u in */readyz) printf 'no\\n500' ;; *) printf 'no\\n404' ;; esac"),
+    ],
+    [`the API through ${api} (/healthz/ready): HTTP 000`, fake("curl", "printf '\\n000'; exit 7")],
+    [
+      "no process was started by the reload",
+      () => void host.file("age", "9"),
+      { first: { script: ":", reloads: true } },
+    ],
+    ["no process was started by the reload", fake("ps", "echo 1 0 9"), { first: { script: ":", reloads: true } }],
+  ];
+  for (const shell of shells)
+    for (const [reason, make, over] of cases)
+      it(`${reason} (${shell})`, async () => {
+        make();
+        assert.deepEqual(await proved(over, shell), { code: ending.unproved, stdout: `${reason}\n`, stderr: "" });
+        assert.equal(waited(), 3);
+      });
+
+  it("everything that is not so is told", async () => {
+    host.socket(rows(row("master0", { status: "DOWN" }), row("master3")));
+    const { stdout } = await proved({ wanted: [...up, { be: "gone", server: m3 }] });
+    assert.equal(
+      stdout,
+      ["/master0 is DOWN", "/master1 is not there", "/master3 is still there"]
+        .map((one) => `atomic-openshift-api${one}\n`)
+        .join(""),
+    );
+  });
+  it("out: drained or in maintenance", async () => {
+    host.socket(rows(row("master0", { status: "DRAIN" }), row("master1", { status: "MAINT" })));
+    assert.equal((await proved({ wanted: [m0, m1].map((server) => ({ be: "out", server })) })).code, 0);
+  });
+  it("up: unchecked, and by what it tracks", async () => {
+    host.socket(
+      rows(
+        row("master0", { status: "no check", check_status: "" }),
+        row("master1", { status: "UP (via other/m1)", check_status: "" }),
+      ),
+    );
+    assert.equal((await proved()).code, 0);
+  });
+  it("without a socket the API alone proves", async () => {
+    host.fake("socat", "exit 1");
+    assert.equal((await proved({ socket: "" })).code, 0);
+    host.fake("curl", "printf 'no\\n503'");
+    assert.equal((await proved({ socket: "" })).code, ending.unproved);
+  });
+  it("asks the API where it was told to", async () => {
+    host.fake("curl", `printf '%s\\n' "$@" >"$HERE/curl"; printf 'ok\\n200'`);
+    await proved({ api: "[fd00::5]:443" });
+    assert.match(host.read("curl"), /^https:\/\/\[fd00::5\]:443\/healthz\/ready$/m);
+  });
+  it("a reload that brought a process: its children count, others' do not", async () => {
+    assert.equal((await proved({ first: { script: ":", reloads: true } })).code, 0);
+    host.fake("ps", 'echo "77 1 5000"; echo "99 1 0"');
+    assert.equal((await proved({ first: { script: ":", reloads: true } })).code, ending.unproved);
+  });
+
+  it("what comes first comes first, and ends it where it fails", async () => {
+    host.unit({ ActiveState: "active", MainPID: "77", CanReload: "yes" }, "echo no; exit 1");
+    const { code, stdout } = await proved({ first: { script: reloadScript("haproxy", false), reloads: true } });
+    assert.deepEqual([code, stdout, orders()], [ending.reload, "systemctl reload haproxy: no\n", []]);
+    host.socket(rows(...good), "*ready) echo Permission denied ;;");
+    const refused = await proved({ first: { script: tellScript("/run/s", states("ready", m1)), reloads: false } });
+    assert.deepEqual([refused.code, orders()], [ending.refused, states("ready", m1)]);
+  });
+  it("orders, a reload and the proof in one", async () => {
+    const script = `${tellScript("/run/s", states("ready", m1))}\n${reloadScript("haproxy", false)}`;
+    assert.equal((await proved({ first: { script, reloads: true } })).code, 0);
+    assert.deepEqual(
+      [orders(), host.read("told")],
+      [[...states("ready", m1), "show stat"], "reload haproxy.service\n"],
+    );
+  });
+
+  /** Of the recorded statistics: file → what is said of each server that should be up. */
+  const recorded: Record<string, Record<string, string>> = {
+    "show-stat-2.6.csv": { master0: "", master1: "is DOWN 1/2", master2: "is MAINT" },
+    "show-stat-1.5.csv": { master0: "", master1: "is DOWN 1/2", master2: "is MAINT" },
+    "show-stat-2.6-first-checks.csv": {
+      master0: "is UP 1/3",
+      master2: "is not checked yet",
+      master3: "",
+      master4: "is MAINT",
+      master5: "is MAINT (resolution)",
+    },
+    "show-stat-2.6-in-check.csv": { master0: "", master1: "is NOLB", master2: "" },
+    "show-stat-2.6-falling.csv": { master0: "", master1: "is UP 1/3" },
+    "show-stat-2.6-down.csv": { master1: "is DOWN" },
+    "show-stat-2.6-rising.csv": { master1: "is DOWN 2/3" },
+    "show-stat-2.6-ready-at-once.csv": { master0: "is UP 1/3", master2: "" },
+    "show-stat-1.5-states.csv": {
+      master0: "",
+      master1: "is UP 1/3",
+      master5: "is DRAIN",
+      master7: "",
+      master8: "is NOLB",
+    },
+    "show-stat-1.5-first-checks.csv": { master0: "is UP 1/3" },
+  };
+  for (const [file, servers] of Object.entries(recorded))
+    it(`reads ${file}`, async () => {
+      host.socket(fixture(file));
+      const wanted = Object.keys(servers).map((server): Wanted => ({ be: "up", server: line(server) }));
+      const { stdout } = await proved({ wanted, seconds: 0 });
+      assert.equal(
+        stdout,
+        Object.entries(servers)
+          .filter(([, said]) => said !== "")
+          .map(([server, said]) => `atomic-openshift-api/${server} ${said}\n`)
+          .join(""),
+      );
+    });
+});

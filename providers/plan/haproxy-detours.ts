@@ -1,5 +1,5 @@
 /** What leads to a host besides its server lines. */
-import type { ConfigLine } from "./haproxy-lines.ts";
+import { type ConfigFile, type ConfigLine, readFiles } from "./haproxy-lines.ts";
 import { addressPart, isMachine, type ServerLine, where } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
@@ -50,3 +50,16 @@ function checks(words: readonly string[]): Detour {
   const at = words.findIndex((word, index) => index > 0 && /^(?:agent-)?addr$/.test(word));
   return { to: words[at + 1] ?? "", does: (name) => `has the health of another server asked of ${name}` };
 }
+
+/** Every `server-template`, by its place and the name that its servers are made from. */
+export const templatesIn = (
+  files: readonly ConfigFile[],
+): { file: string; line: number; section: string; address: string }[] =>
+  readFiles(files)
+    .filter(({ keyword }) => keyword === "server-template")
+    .map(({ file, number, section, words }) => ({
+      file: file.path,
+      line: number,
+      section: section.title,
+      address: words[3] ?? "",
+    }));

@@ -154,9 +154,9 @@ function refuseContradictions(
   }
 }
 
-/** haproxy puts its environment into addresses, quoted or not. */
+/** haproxy puts its environment into addresses, quoted or not; that of a port says nothing about the machine. */
 function refuseUnknown(servers: readonly ServerLine[], found: ReadonlySet<ServerLine>, host: HostIdentity): void {
-  const unknown = servers.filter((server) => server.address.includes("$"));
+  const unknown = servers.filter(({ address }) => address.includes("$") && addressPart(address).includes("$"));
   if (unknown.length === 0) return;
   const known = new Set([...found].map((server) => key(server.section)));
   const first = unknown.find((server) => !known.has(key(server.section)));

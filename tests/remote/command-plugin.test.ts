@@ -25,7 +25,14 @@ function program(parts: readonly string[], mode = 0o755): string {
 }
 const home = (name: string): string => join(folder, name);
 const f5 = { kind: "command" as const, set: "s", verify: "v", environment: { F5_TOKEN: "hunter2" } };
-const haproxy = { kind: "haproxy" as const, address: "10.0.0.9", config: "/c", service: "haproxy" };
+const haproxy = {
+  kind: "haproxy" as const,
+  address: "10.0.0.9",
+  config: "/c",
+  service: "haproxy",
+  drain: 60,
+  restart: false,
+};
 
 describe("where it is found", () => {
   it("among the engine's plugins, in exactly the version of the SDK", () => {

@@ -10,6 +10,7 @@ import {
   serversIn,
   serversOfHostIn,
   sketchOf,
+  templatesIn,
 } from "../haproxy.ts";
 import { addressPart } from "../haproxy-servers.ts";
 import { type ServerStats, isServing } from "../haproxy-stats.ts";
@@ -60,20 +61,18 @@ const addressesThere = (facts: BalancerFacts, address: string): Set<string> =>
 
 /** A name that stands for a leaving host and for others: neither leaving nor dropping its line would be right. */
 function refuseSharedNames(facts: BalancerFacts, change: Change): void {
+  const lines = [...serversIn(facts.files), ...templatesIn(facts.files)];
   for (const [name, address] of entries(change.leaving)) {
     const own = addressesThere(facts, address);
-    const shared = serversIn(facts.files).find((one) => {
-      const found = facts.aliases[addressPart(one.address).toLowerCase()] ?? [];
-      return (
-        found.some((each) => own.has(canonicalAddress(each))) && !found.every((each) => own.has(canonicalAddress(each)))
+    for (const { file, line, section, address: written } of lines) {
+      const found = facts.aliases[addressPart(written).toLowerCase()] ?? [];
+      const isOwn = (one: string) => own.has(canonicalAddress(one));
+      if (!found.some(isOwn) || found.every(isOwn)) continue;
+      throw new Refusal(
+        `${file} line ${line} (${section}) goes to ${written}, which resolves there to ${found.join(" and ")}, ` +
+          `${name} among them; write the addresses out, or take ${name} out of that name first`,
       );
-    });
-    if (shared === undefined) continue;
-    const found = facts.aliases[addressPart(shared.address).toLowerCase()] ?? [];
-    throw new Refusal(
-      `${shared.file} line ${shared.line} (${shared.section}): ${shared.server} goes to ${shared.address}, which resolves there to ${found.join(" and ")}, ` +
-        `${name} among them; write the address out`,
-    );
+    }
   }
 }
 

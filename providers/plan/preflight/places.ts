@@ -1,5 +1,7 @@
 /** Load balancers, the inventory, other nodes, room for the backups, and every edit tried beforehand. */
 import { type BalancerFacts, isReachable } from "../facts.ts";
+import { bindsFor } from "../haproxy.ts";
+import type { HostIdentity } from "../host.ts";
 import { resolveInventory } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
 import { apiLines, clusterPlanners, endpointOf, identityThere, inventoryForm, isRowOf } from "../plans.ts";
@@ -48,9 +50,8 @@ export function balancer(name: string, facts: BalancerFacts, change: Change): Ju
     return refusal(
       `${config} cannot be read (${facts.filesSeen}): correct the path in openshift-masters:loadBalancers`,
     );
-  const own = names(change.survivors).flatMap(
-    (host) => orNothing(() => apiLines(facts.files, identityThere(facts, host, change.survivors))) ?? [],
-  );
+  const identities = names(change.survivors).map((host) => identityThere(facts, host, change.survivors));
+  const own = identities.flatMap((host) => orNothing(() => apiLines(facts.files, host)) ?? []);
   const down = (facts.stats ?? []).filter((row) => /^DOWN/.test(row.status) && own.some((one) => isRowOf(row, one)));
   const api = apiOf(settings);
   return {
@@ -67,11 +68,18 @@ export function balancer(name: string, facts: BalancerFacts, change: Change): Ju
       ...(facts.listening && facts.through.ready
         ? []
         : [
-            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
+            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}${boundIn(facts, identities)}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
           ]),
     ],
     notes: seams(name, facts),
   };
+}
+
+/** Where haproxy takes the requests to the masters, as the files say. */
+function boundIn({ files }: BalancerFacts, hosts: readonly HostIdentity[]): string {
+  const binds = (orNothing(() => bindsFor(files, hosts)) ?? []).filter(({ port }) => port !== undefined);
+  if (binds.length === 0) return "";
+  return `; it binds ${binds.map(({ address, port, file, line }) => `${escapeControls(address)}:${port ?? ""} in ${file} line ${line}`).join(", ")}`;
 }
 
 /** What cannot be promised there. */

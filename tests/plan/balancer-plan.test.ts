@@ -41,7 +41,8 @@ type Balance = Extract<Step, { do: "balance" }>;
 function stepOf(world: World, change: Change, balancer = lb0, sketch: Sketch = {}): Balance | undefined {
   const [step, ...more] = planBalancer(balancer, sketch)(world, change);
   assert.deepEqual(more, []);
-  assert.ok(step === undefined || step.do === "balance");
+  if (step === undefined) return undefined;
+  assert.ok(step.do === "balance");
   return step;
 }
 const planned = (...o: Parameters<typeof stepOf>): Balance => stepOf(...o) ?? assert.fail("nothing is planned");
@@ -232,6 +233,8 @@ describe("a line that a master which stays has lost", () => {
   });
 });
 
+const waiting = "# wait for the open connections to 192.168.55.21:8443, 60 s at most; what is left ends with the API";
+
 describe("what haproxy is told", () => {
   const { world, change } = removal(4, [3]);
   const line = api(3);
@@ -261,12 +264,15 @@ describe("what haproxy is told", () => {
   it("nbproc 2: nothing at run time, since each process has a state of its own", () => {
     const two = withConfig(world, lb1, (text) => swap(text, "    daemon\n", "    daemon\n    nbproc 2\n"));
     const step = planned(two, change, lb1);
-    assert.deepEqual([step.drain, step.commands], [[], [checkCommand(factsOf(two, lb1)), "systemctl reload haproxy"]]);
+    assert.deepEqual(
+      [step.drain, step.commands],
+      [[], [checkCommand(factsOf(two, lb1)), "systemctl reload haproxy", waiting]],
+    );
     assert.deepEqual(step.gone, [line]);
   });
   it("restart: true restarts, and says so", () => {
     const step = planned(world, declared(change, { restart: true, service: "rh-haproxy18" }));
-    assert.equal(step.commands?.at(-1), "systemctl restart rh-haproxy18");
+    assert.equal(step.commands?.at(-2), "systemctl restart rh-haproxy18");
     assert.match(step.title, /, restart rh-haproxy18, prove the others UP$/);
   });
 });
@@ -317,10 +323,19 @@ describe("names on server lines", () => {
       {
         name: "Refusal",
         message:
-          "lb-0.example.com: /etc/haproxy/haproxy.cfg line 26 (backend atomic-openshift-api): master3 goes to all.example.com:8443, " +
-          "which resolves there to 192.168.55.8 and 192.168.55.21, master-3.example.com among them; write the address out",
+          "lb-0.example.com: /etc/haproxy/haproxy.cfg line 26 (backend atomic-openshift-api) goes to all.example.com:8443, " +
+          "which resolves there to 192.168.55.8 and 192.168.55.21, master-3.example.com among them; write the addresses out, or take master-3.example.com out of that name first",
       },
     ));
+  it("a template of one that leads to others too is refused as well", () => {
+    const template = "backend all\n    server-template m 3 all.example.com:8443 check\n";
+    const so = withBalancer(
+      withConfig(world, lb0, (text) => text + template),
+      lb0,
+      { aliases: { "all.example.com": ["192.168.55.8", "192.168.55.21"] } },
+    );
+    assert.throws(() => stepOf(so, change), /line 28 \(backend all\) goes to all\.example\.com:8443, which resolves/);
+  });
   it("one that leads to several that stay is none of its business", () => {
     const so = withBalancer(
       withConfig(world, lb0, (text) => `${text}\nbackend all\n    server a all.example.com:8443\n`),

@@ -9,6 +9,9 @@ import { addressOf, master, mastersOf, removal, swap, withBalancer, withConfig }
 const [lb0, lb1] = ["lb-0.example.com", "lb-1.example.com"];
 const four = mastersOf(4);
 const { world, change } = removal(4, [3]);
+const entry = change.settings.loadBalancers[lb0];
+assert.ok(entry?.kind === "haproxy");
+const at0 = entry;
 const judged = (so: World, wanted: Change = change): Judgement => judge(so, wanted, four);
 const lb = (patch: Partial<BalancerFacts>, name = lb0): World => withBalancer(world, name, patch);
 const declared = (more: object): Change => ({
@@ -18,7 +21,6 @@ const declared = (more: object): Change => ({
     loadBalancers: { ...change.settings.loadBalancers, [lb0]: { ...at0, ...more } },
   },
 });
-const at0 = change.settings.loadBalancers[lb0];
 
 describe("the API through a load balancer", () => {
   const remedy = "repair it first, or name where it does in openshift-masters:loadBalancers.lb-0.example.com.api";
@@ -43,13 +45,22 @@ describe("the API through a load balancer", () => {
   });
   it("answers, while somebody else has the port: that is no proof", () =>
     assert.match(judged(lb({ listening: false })).passing.join(), /nothing listens on that port/));
+  it("where haproxy binds is told if it is elsewhere", () => {
+    const elsewhere = withConfig(lb({ listening: false }), lb0, (text) =>
+      swap(text, "bind *:8443", "bind 10.0.0.9:443"),
+    );
+    assert.match(
+      judged(elsewhere).passing.join(),
+      /\(nothing listens on that port; it binds 10\.0\.0\.9:443 in \/etc\/haproxy\/haproxy\.cfg line \d+\): repair it first/,
+    );
+  });
   it("is asked where the settings say", () =>
     assert.match(
       judged(
         lb({ through: { ready: false, asked: "/readyz", seen: "HTTP 500" } }),
         declared({ api: "api.example.com:443" }),
       ).passing.join(),
-      /does not answer through it at api\.example\.com:443 \(\/readyz: HTTP 500\)/,
+      /does not answer through it at api\.example\.com:443 \(\/readyz: HTTP 500; it binds \*:8443 in/,
     ));
 });
 

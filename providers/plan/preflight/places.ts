@@ -1,6 +1,7 @@
 /** Load balancers, the inventory, other nodes, room for the backups, and every edit tried beforehand. */
 import { type BalancerFacts, isReachable } from "../facts.ts";
 import { bindsFor } from "../haproxy.ts";
+import { portOf } from "../haproxy-probe.ts";
 import type { HostIdentity } from "../host.ts";
 import { resolveInventory } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
@@ -68,17 +69,17 @@ export function balancer(name: string, facts: BalancerFacts, change: Change): Ju
       ...(facts.listening && facts.through.ready
         ? []
         : [
-            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}${boundIn(facts, identities)}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
+            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}${boundElsewhere(facts, identities, api)}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
           ]),
     ],
     notes: seams(name, facts),
   };
 }
 
-/** Where haproxy takes the requests to the masters, as the files say. */
-function boundIn({ files }: BalancerFacts, hosts: readonly HostIdentity[]): string {
+/** Where haproxy takes the requests to the masters, as the files say, if that is elsewhere. */
+function boundElsewhere({ files }: BalancerFacts, hosts: readonly HostIdentity[], api: string): string {
   const binds = (orNothing(() => bindsFor(files, hosts)) ?? []).filter(({ port }) => port !== undefined);
-  if (binds.length === 0) return "";
+  if (binds.length === 0 || binds.some(({ port }) => String(port) === portOf(api))) return "";
   return `; it binds ${binds.map(({ address, port, file, line }) => `${escapeControls(address)}:${port ?? ""} in ${file} line ${line}`).join(", ")}`;
 }
 

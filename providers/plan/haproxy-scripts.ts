@@ -49,7 +49,7 @@ export const drainScript = (o: Drain): string => `${tell(o.socket)}
 undo() { for again in ${o.back.map(quote).join(" ")}; do ask "$socket" "$again" >/dev/null 2>&1; done; }
 ${o.out.length === 0 ? "" : sh`tell ${o.out}`}
 undo() { :; }
-sessions() { out=$(ss -tn state established ${quote(`( ${o.peers.map((peer) => `dst ${peer}`).join(" or ")} )`)} 2>/dev/null) && printf '%s\n' "$out" | awk 'END { print NR - 1 }' || echo unknown; }
+sessions() { out=$(ss -tn state established ${quote(`( ${o.peers.map((peer) => `dst ${peer}`).join(" or ")} )`)} 2>/dev/null) && printf '%s\\n' "$out" | awk 'END { print NR - 1 }' || echo unknown; }
 begun=$(date +%s)
 end=$((begun + ${o.seconds})) told=0 last=
 while :; do

@@ -213,7 +213,10 @@ test("an unprivileged user with sudo sees the same", async () => {
 });
 
 test("a load balancer of `kind: command` without the engine's plugin, by the real engine, before anything is touched", async (t) => {
-  if (commandPlugin(process.env) !== undefined) { t.skip("the plugin is on this machine"); return; }
+  if (commandPlugin(process.env) !== undefined) {
+    t.skip("the plugin is on this machine");
+    return;
+  }
   process.env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "1";
   try {
     await withConfig(

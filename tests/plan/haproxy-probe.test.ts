@@ -322,7 +322,10 @@ describe("its stats socket", () => {
   }
   for (const client of ["python3", "socat"])
     it(`is asked by ${client}`, async (t) => {
-      if (real(client) === undefined) { t.skip(`there is no ${client} here`); return; }
+      if (real(client) === undefined) {
+        t.skip(`there is no ${client} here`);
+        return;
+      }
       fresh(["bash", client]);
       host.file("haproxy.cfg", `global\n    stats socket ${host.at("s")} level admin\n`);
       start(["-f", "haproxy.cfg"]);

@@ -157,3 +157,26 @@ describe("haproxy's own check", () => {
     ]);
   });
 });
+
+describe("a server that was taken out of service at run time", () => {
+  const with1 = (status: string, text = (whole: string) => whole): World =>
+    withBalancer(withConfig(world, lb1, text), lb1, ({ stats }) => ({
+      stats: (stats ?? []).map((row) => (row.server === "master1" ? { ...row, status } : row)),
+    }));
+  const told = (so: World): string => judged(so).notes.join();
+  for (const status of ["MAINT", "DRAIN"])
+    it(`${status}: a reload puts it back, and that is told`, () => {
+      assert.match(
+        told(with1(status)),
+        /lb-1\.example\.com: master1 of backend atomic-openshift-api was taken out of service at run time; a reload puts it back: mark it `disabled` in \/etc\/haproxy\/haproxy\.cfg/,
+      );
+      assert.deepEqual(judged(with1(status)).refusals, []);
+    });
+  it("not of one that the file disables, nor of one that is in service", () => {
+    assert.doesNotMatch(
+      told(with1("MAINT", (text) => swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check disabled"))),
+      /at run time/,
+    );
+    assert.doesNotMatch(told(world), /at run time/);
+  });
+});

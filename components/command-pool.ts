@@ -32,7 +32,12 @@ export class CommandPool extends local.Command {
         logging: local.Logging.None,
         addPreviousOutputInEnv: false,
       },
-      { ...options, additionalSecretOutputs: ["stdout", "stderr"] },
+      {
+        ...options,
+        additionalSecretOutputs: ["stdout", "stderr"],
+        // the engine's to keep: a command of one's own should bound its waits itself
+        customTimeouts: { create: "30m", update: "30m" },
+      },
     );
     this.pools = pulumi.output<Record<string, Record<string, string>>>({ pool: { ...args.servers } });
   }

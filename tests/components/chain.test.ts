@@ -31,6 +31,7 @@ interface Registered {
   readonly provider: string;
   readonly dependencies: string[];
   readonly secretOutputs: string[];
+  readonly deadline: string | undefined;
   /** Custom resources that were still being made when this one was asked for. */
   readonly meanwhile: string[];
 }
@@ -42,6 +43,7 @@ interface Request {
   getProvider(): string;
   getDependenciesList(): string[];
   getAdditionalsecretoutputsList(): string[];
+  getCustomtimeouts(): { getCreate(): string; getUpdate(): string } | undefined;
   getObject(): { toJavaScript(): Record<string, unknown> };
 }
 type Answer = (error: unknown, response: unknown) => void;
@@ -74,6 +76,7 @@ async function declared(loadBalancers: unknown): Promise<{ made: Registered[]; p
         provider: request.getProvider(),
         dependencies: request.getDependenciesList().map((urn) => urn.split("::").at(-1) ?? ""),
         secretOutputs: request.getAdditionalsecretoutputsList(),
+        deadline: [request.getCustomtimeouts()?.getCreate(), request.getCustomtimeouts()?.getUpdate()].join(),
         meanwhile: [...making],
       });
     return register(request, answer);
@@ -134,6 +137,7 @@ describe("a stack with load balancers of kind: command", () => {
     const { create, update, ...others } = the("f5").inputs;
     assert.equal(create, poolCommand("f5", f5));
     assert.equal(update, create);
+    assert.equal(the("f5").deadline, "30m,30m");
     assert.deepEqual(Object.keys(others).toSorted(), ["addPreviousOutputInEnv", "environment", "logging"]);
   });
 

@@ -163,18 +163,18 @@ describe("drainScript", () => {
     falling(2);
     assert.deepEqual(lines(await drain({ seconds: 0 })), ["sessions 2 0"]);
   });
-  it("sessions of all servers that go, of no other, nor of one whose name begins the same", async () => {
+  it("sessions of all servers that go, of no other, nor of one whose name is how another's begins", async () => {
     host.socket(
       rows(
         row("FRONTEND", { scur: 100, type: 0 }),
         row("master3", { scur: 2 }),
         row("master31", { scur: 40 }),
         row("master1", { scur: 3 }),
-        row("master3", { pxname: "other", scur: 700 }),
+        row("master1", { pxname: "other", scur: 700 }),
         row("BACKEND", { scur: 100, type: 1 }),
       ),
     );
-    assert.deepEqual(lines(await drain({ servers: [m1, m3], seconds: 0 })), ["sessions 5 0"]);
+    assert.deepEqual(lines(await drain({ servers: [m1, line("master31")], seconds: 0 })), ["sessions 43 0"]);
   });
   for (const [file, server, open] of [
     ["show-stat-2.6-drain.csv", "master0", 2],
@@ -351,7 +351,11 @@ describe("proofScript", () => {
     for (const [reason, make, over] of cases)
       it(`${reason} (${shell})`, async () => {
         make();
-        assert.deepEqual(await proved({ seconds: 1, ...over }, shell), { code: ending.unproved, stdout: `${reason}\n`, stderr: "" });
+        assert.deepEqual(await proved({ seconds: 1, ...over }, shell), {
+          code: ending.unproved,
+          stdout: `${reason}\n`,
+          stderr: "",
+        });
         assert.equal(waited(), 1);
       });
 

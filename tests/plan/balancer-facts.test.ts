@@ -30,7 +30,10 @@ describe("the files", () => {
   it("ten and more stay in their order", () => {
     const many = Array.from({ length: 12 }, (_, n) => `/etc/haproxy/conf.d/${String(n).padStart(2, "0")}.cfg`);
     const facts = seen(
-      { configured: "/etc/haproxy/conf.d\n", ...Object.assign({}, ...many.map((path, n) => file(n + 1, path))) },
+      {
+        configured: "/etc/haproxy/conf.d\n",
+        ...Object.fromEntries(many.flatMap((path, n) => Object.entries(file(n + 1, path)))),
+      },
       "/etc/haproxy/conf.d",
     );
     assert.deepEqual(pathsOf(facts), many);

@@ -15,10 +15,14 @@ const declared = (more: object): Change => ({
   ...change,
   settings: {
     ...change.settings,
-    loadBalancers: { ...change.settings.loadBalancers, [lb0]: { ...at0, ...more } },
+    loadBalancers: Object.fromEntries(
+      Object.entries(change.settings.loadBalancers).map(([name, one]) => [
+        name,
+        name === lb0 ? { ...one, ...more } : one,
+      ]),
+    ),
   },
 });
-const at0 = change.settings.loadBalancers[lb0];
 
 describe("the API through a load balancer", () => {
   const remedy = "repair it first, or name where it does in openshift-masters:loadBalancers.lb-0.example.com.api";

@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ControlPlane } from "./components/control-plane.ts";
 import { Refusal } from "./providers/plan/refusal.ts";
+import { missingCommandPlugin } from "./providers/remote/command-plugin.ts";
 import { type Settings, settingKeys, settingsFrom, unknownKeys } from "./providers/plan/settings.ts";
 
 function settings(): Settings {
@@ -20,6 +21,13 @@ function settings(): Settings {
 }
 
 const stack = settings();
+const missing = missingCommandPlugin(stack, process.env);
+if (missing?.hopeless === true)
+  throw new pulumi.RunError(
+    `${missing.told}. The engine may not fetch it by itself (PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION). Nothing was touched.`,
+  );
+if (missing !== undefined)
+  void pulumi.log.warn(`${missing.told}. The engine tries to fetch it now; if it cannot, nothing is touched.`);
 const controlPlane = new ControlPlane("control-plane", stack);
 
 export const masters = Object.keys(stack.masters).sort();

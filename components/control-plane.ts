@@ -1,4 +1,5 @@
 /** The chain of a decommission: which resources there are, and in which order. */
+import { Provider } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { AnsibleInventory } from "../providers/ansible-inventory.ts";
 import { CertificateAuthority } from "../providers/certificate-authority.ts";
@@ -14,6 +15,7 @@ import type { Settings } from "../providers/plan/settings.ts";
 import { Preflight } from "../providers/preflight.ts";
 import { ServiceEndpoints } from "../providers/service-endpoints.ts";
 import { StaticPods } from "../providers/static-pods.ts";
+import { CommandPool } from "./command-pool.ts";
 
 type Retired = Record<string, { at: string; steps: object[] }>;
 
@@ -38,20 +40,26 @@ export class ControlPlane extends pulumi.ComponentResource {
       return made;
     };
 
+    // before everything else, and only if it is needed: the engine looks for this plugin, or fails, when it meets the provider, not before
+    const isCommand = Object.values(settings.loadBalancers).some(({ kind }) => kind === "command");
+    const provider = isCommand ? { provider: chain((o) => new Provider("command", {}, o)) } : {};
+
     const preflight = chain((o) => new Preflight("preflight", { masters, acknowledge: settings.acknowledge }, o));
     const backup = chain((o) => new MasterBackup("backup", { masters, stamp }, o));
     const snapshot = chain((o) => new EtcdSnapshot("snapshot", { masters, stamp }, o));
     const authority = chain((o) => new CertificateAuthority("certificate-authority", { masters }, o));
-    const pools = Object.entries(settings.loadBalancers).flatMap(([loadBalancer, entry]) => {
-      if (entry.kind !== "haproxy") return [];
-      const { config, service } = entry;
-      const servers = each(masters, (address) => `${bracketed(address)}:8443`);
-      return [
-        {
+    const servers = each(masters, (address) => `${bracketed(address)}:8443`);
+    const pools = Object.entries(settings.loadBalancers).map(([loadBalancer, entry]) => {
+      if (entry.kind === "command")
+        return {
           loadBalancer,
-          pool: chain((o) => new LoadBalancerPool(loadBalancer, { servers, loadBalancer, config, service }, o)),
-        },
-      ];
+          pool: chain((o) => new CommandPool(loadBalancer, { ...entry, servers }, { ...o, ...provider })),
+        };
+      const { config, service } = entry;
+      return {
+        loadBalancer,
+        pool: chain((o) => new LoadBalancerPool(loadBalancer, { servers, loadBalancer, config, service }, o)),
+      };
     });
     const drain = chain((o) => new NodeDrain("drain", { masters }, o));
     const pods = chain((o) => new StaticPods("static-pods", { masters }, o));
@@ -77,7 +85,8 @@ export class ControlPlane extends pulumi.ComponentResource {
       backup,
       snapshot,
       authority,
-      ...pools.map(({ pool }) => pool),
+      // what a command did is known to it alone
+      ...pools.flatMap(({ pool }) => (pool instanceof LoadBalancerPool ? [pool] : [])),
       drain,
       pods,
       etcd,

@@ -41,7 +41,7 @@ export async function buildAll(): Promise<void> {
 export const pairs = (hosts: Readonly<Record<string, string>>): string[] =>
   Object.entries(hosts).map(([name, address]) => `${name}=${address}`);
 
-/** netavark calls iptables; crun does not run system containers on every machine, runc does; the tests of the SSH layer start an sshd; a snapshot's restore is rehearsed with etcd. */
+/** netavark calls iptables; crun does not run system containers on every machine, runc does; the tests of the SSH layer start an sshd; a snapshot's restore is rehearsed with etcd, and what is edited is shown to haproxy. */
 async function packages(): Promise<void> {
   const wanted = {
     podman: "podman",
@@ -57,6 +57,7 @@ async function packages(): Promise<void> {
     "/usr/sbin/sshd": "openssh-server",
     etcd: "etcd-server",
     etcdctl: "etcd-client",
+    "/usr/sbin/haproxy": "haproxy",
   };
   const missing = Object.entries(wanted).filter(([file]) => spawnSync("sh", ["-c", `command -v ${file}`]).status !== 0);
   if (missing.length === 0) return;
@@ -71,7 +72,7 @@ async function packages(): Promise<void> {
     [ -e $policy ] || { printf '#!/bin/sh\\nexit 101\\n' >$policy; chmod +x $policy; trap 'rm -f '$policy EXIT; }
     apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"
     # nor may one begin with the next boot
-    case " $* " in *" etcd-server "*) ! command -v systemctl >/dev/null || systemctl --quiet disable etcd.service ;; esac`;
+    for one in etcd haproxy; do [ ! -e "/lib/systemd/system/$one.service" ] || ! command -v systemctl >/dev/null || systemctl --quiet disable "$one.service"; done`;
   await step(`installing Debian packages: ${names.join(" ")}`, () =>
     run("bash", ["-c", script, "install", ...names], {
       env: { DEBIAN_FRONTEND: "noninteractive" },

@@ -190,6 +190,7 @@ class Lifecycle {
     const records: { step: Step; record: object }[] = [];
     let steps: Step[] = [];
     const done = new Set<Step>();
+    const before = new Map(session.connections.sentTo);
     try {
       session.forget();
       const { world, change, judgement } = await this.#judged(asked, olds, news);
@@ -220,7 +221,14 @@ class Lifecycle {
       if (left.length > 0)
         throw new Error(`the steps were carried out and the hosts still show undone: ${left.map(labelOf).join("; ")}`);
       const { connections, commands } = session.connections.stats;
-      if (done.size > 0) this.#say(news, `proved; ssh so far: ${connections} connections, ${commands} commands`);
+      const cost = [...new Set(steps.map(({ host }) => host))].map(
+        (host) => `${host} ${(session.connections.sentTo.get(host) ?? 0) - (before.get(host) ?? 0)}`,
+      );
+      if (done.size > 0)
+        this.#say(
+          news,
+          `proved; commands: ${cost.join(", ")}; ssh so far: ${connections} connections, ${commands} commands`,
+        );
       const at = new Date().toISOString();
       for (const one of Object.values(record)) one.at ||= at;
       return {

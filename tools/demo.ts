@@ -74,7 +74,10 @@ await main(async () => {
   );
 
   await pulumi(env, "preview", "preview", "--diff", "--non-interactive");
-  const load = await startLoad(balancers.map((host) => hosts[host] ?? ""));
+  const load = await startLoad(
+    balancers.map((host) => hosts[host] ?? ""),
+    { fresh: 100, kept: 80, watches: true },
+  );
   let seen;
   try {
     await pulumi(env, "decommission", "up", "--yes", "--skip-preview", "--non-interactive");

@@ -34,7 +34,8 @@ function onlyOne(folder: string): string {
 }
 
 /**
- * Reads and checks it. A passphrase of the key is a secret that only the engine can open: it is taken from the environment instead.
+ * Reads and checks it. A passphrase of the key is a secret that only the engine can open: it is taken from the environment instead. So are
+ * the values for the commands of a load balancer; nothing here runs those, and they are left out.
  * @throws Refusal with one line for each thing that is wrong
  */
 export function settingsOf(file: string, environment: Readonly<Record<string, string | undefined>>): Settings {
@@ -42,7 +43,8 @@ export function settingsOf(file: string, environment: Readonly<Record<string, st
   const unknown = unknownKeys(Object.keys(config));
   if (unknown.length > 0) throw new Refusal(`${file}: there is no key openshift-masters:${unknown.join(", ")}`);
   const raw = Object.fromEntries(settingKeys.map((key) => [key, config[`openshift-masters:${key}`]]));
-  return readSettings({ ...raw, ssh: withPassphrase(raw["ssh"], environment) });
+  const loadBalancers = withoutEnvironments(raw["loadBalancers"]);
+  return readSettings({ ...raw, loadBalancers, ssh: withPassphrase(raw["ssh"], environment) });
 }
 
 export const passphraseVariable = "OPENSHIFT_MASTERS_SSH_PASSPHRASE";
@@ -56,4 +58,15 @@ function withPassphrase(ssh: unknown, environment: Readonly<Record<string, strin
       `ssh.sshPassphrase is a secret that only pulumi can open: put it into ${passphraseVariable}, or use the agent (ssh-add; agent: true)`,
     );
   return given === undefined ? rest : { ...rest, sshPassphrase: given };
+}
+
+function withoutEnvironments(loadBalancers: unknown): unknown {
+  const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+  if (!isObject(loadBalancers) || Array.isArray(loadBalancers)) return loadBalancers;
+  return Object.fromEntries(
+    Object.entries(loadBalancers).map(([name, entry]: [string, unknown]) => {
+      if (!isObject(entry) || !("kind" in entry) || entry.kind !== "command") return [name, entry];
+      return [name, Object.fromEntries(Object.entries(entry).filter(([key]) => key !== "environment"))];
+    }),
+  );
 }

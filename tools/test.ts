@@ -33,6 +33,7 @@ await main(async () => {
       checked ? 0 : 1,
       run("pure and local tests", [
         "tests/*.test.ts",
+        "tests/components/*.test.ts",
         "tests/plan/*.test.ts",
         "tests/tools/*.test.ts",
         "tests/remote/*.test.ts",

@@ -9,9 +9,14 @@ const AFFORDABLE = 2_000_000;
 /**
  * For every line of `before` the index of the same line in `after`, or undefined; lines are the same when their keys
  * are equal. Repeated lines (blank ones, `#`) keep their order, and where several would do, neighbours stay neighbours.
+ * @param gaps the lines of `before` that need not be neighbours of the next, because some may be left out there.
  */
-export function alignLines(before: readonly string[], after: readonly string[]): Alignment {
-  if (before.length * after.length <= AFFORDABLE) return alignByTable(before, after);
+export function alignLines(
+  before: readonly string[],
+  after: readonly string[],
+  gaps: ReadonlySet<number> = new Set(),
+): Alignment {
+  if (before.length * after.length <= AFFORDABLE) return alignByTable(before, after, gaps);
   const shorter = Math.min(before.length, after.length);
   let head = 0;
   while (head < shorter && before[head] === after[head]) head++;
@@ -30,7 +35,7 @@ const shifted = (alignment: Alignment, by: number): Alignment =>
 
 /** Cuts at the lines that both have exactly once, then aligns what lies between; with none of them nothing is the same. */
 function alignMiddle(before: readonly string[], after: readonly string[]): Alignment {
-  if (before.length * after.length <= AFFORDABLE) return alignByTable(before, after);
+  if (before.length * after.length <= AFFORDABLE) return alignByTable(before, after, new Set());
   const anchors = rising(onceInBoth(before, after));
   if (anchors.length === 0) return before.map(() => undefined);
   const ends = [...anchors, { i: before.length, j: after.length }];
@@ -86,36 +91,43 @@ function rising(pairs: readonly Pair[]): Pair[] {
  * `best[i][j]`: what the lines from i and from j on are worth together, `met[i][j]`: the same when i stands for j. A
  * common line is worth more than all neighbourhoods, one more for each that follows its neighbour.
  */
-function alignByTable(before: readonly string[], after: readonly string[]): Alignment {
+function alignByTable(before: readonly string[], after: readonly string[], gaps: ReadonlySet<number>): Alignment {
   const width = after.length + 1;
   const worth = Math.min(before.length, after.length) + 1;
   const best = new Uint32Array((before.length + 1) * width);
   const met = new Uint32Array((before.length + 1) * width);
   for (let i = before.length - 1; i >= 0; i--) {
+    const bonus = gaps.has(i) ? 0 : 1;
     for (let j = after.length - 1; j >= 0; j--) {
       const here = i * width + j;
       const next = here + width + 1;
       if (before[i] === after[j]) {
-        met[here] = worth + Math.max(best[next] ?? 0, (met[next] ?? 0) > 0 ? (met[next] ?? 0) + 1 : 0);
+        met[here] = worth + Math.max(best[next] ?? 0, (met[next] ?? 0) > 0 ? (met[next] ?? 0) + bonus : 0);
       }
       best[here] = Math.max(met[here] ?? 0, best[here + 1] ?? 0, best[here + width] ?? 0);
     }
   }
-  return follow(best, met, before.length, width);
+  return follow(best, met, before.length, width, gaps);
 }
 
-function follow(best: Uint32Array, met: Uint32Array, height: number, width: number): Alignment {
+function follow(
+  best: Uint32Array,
+  met: Uint32Array,
+  height: number,
+  width: number,
+  gaps: ReadonlySet<number>,
+): Alignment {
   const aligned = Array.from({ length: height }, (): number | undefined => undefined);
-  let adjacent = false;
+  let bonus = 0;
   for (let i = 0, j = 0; i < height && j < width - 1;) {
     const here = i * width + j;
     const [now = 0, whenMet = 0] = [best[here], met[here]];
-    if (whenMet > 0 && (whenMet === now || (adjacent && whenMet + 1 >= now))) {
+    if (whenMet > 0 && whenMet + bonus >= now) {
+      bonus = gaps.has(i) ? 0 : 1;
       aligned[i++] = j++;
-      adjacent = true;
       continue;
     }
-    adjacent = false;
+    bonus = 0;
     if ((best[here + width] ?? 0) === now) i++;
     else j++;
   }

@@ -36,7 +36,7 @@ function leadersTo(wanted: ReadonlySet<Section>, lines: readonly ConfigLine[]): 
   const fallback = new Map<Section, string>();
   for (const line of lines) {
     if (line.keyword !== "use_backend" && line.keyword !== "default_backend") continue;
-    const name = line.words[1]?.value ?? "";
+    const name = line.words[1] ?? "";
     if (line.keyword === "default_backend") fallback.set(line.section, name);
     else if (names.has(name)) used.add(line.section);
   }
@@ -49,7 +49,7 @@ function leadersTo(wanted: ReadonlySet<Section>, lines: readonly ConfigLine[]): 
 
 /** haproxy 1.5 takes the addresses on the section's own line too: `listen api *:8443`. */
 function bindsOf({ file, number, section, keyword, words }: ConfigLine): Bind[] {
-  const [, first = "", second = ""] = words.map((word) => word.value);
+  const [, first = "", second = ""] = words;
   const written = keyword === "bind" ? first : keyword === section.kind && second.includes(":") ? second : "";
   return written
     .split(",")

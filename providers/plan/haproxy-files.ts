@@ -1,15 +1,11 @@
-import {
-  refuseAllDisabled,
-  refuseDetours,
-  refuseEmptied,
-  refuseReferences,
-  refuseUneditable,
-} from "./haproxy-guard.ts";
-import { type ConfigFile, type ConfigLine, groupLines, readFiles } from "./haproxy-lines.ts";
-import { disabledWords, portPart, serverLines, serversOfHost, where, type ServerLine } from "./haproxy-servers.ts";
+import { refuseDetours } from "./haproxy-detours.ts";
+import { refuseAllDisabled, refuseEmptied, refuseUneditable } from "./haproxy-guard.ts";
+import { type ConfigFile, type ConfigLine, readFiles } from "./haproxy-lines.ts";
+import { refuseReferences } from "./haproxy-references.ts";
+import { isMark, portPart, serverLines, serversOfHost, where, type ServerLine } from "./haproxy-servers.ts";
+import { wordsOf } from "./haproxy-words.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
-import { joinLines, type TextLine } from "./text-lines.ts";
 
 /** Where a server line of a host stands: `{ section: "backend mgmt8443", server: "master0", line: 42 }` (1-based). */
 export interface ServerPlace {
@@ -123,27 +119,47 @@ function rewrite(
   edits: ReadonlyMap<ConfigLine, string | undefined>,
 ): ConfigFile[] {
   const edited = new Set([...edits.keys()].map((line) => line.file));
-  const byFile = groupLines(edited.size === 0 ? [] : lines, (line) => line.file);
   return files.map((file) =>
     edited.has(file)
-      ? { ...file, text: joinLines((byFile.get(file) ?? []).flatMap((line) => after(line, edits))) }
+      ? {
+          ...file,
+          text: textOf(
+            file,
+            lines.filter((line) => line.file === file),
+            edits,
+          ),
+        }
       : file,
   );
 }
 
-function after(line: ConfigLine, edits: ReadonlyMap<ConfigLine, string | undefined>): TextLine[] {
-  if (!edits.has(line)) return [line];
-  const body = edits.get(line);
-  return body === undefined ? [] : [{ body, eol: line.eol }];
+/** What is not edited is cut from the text as it is. */
+function textOf(
+  { text }: ConfigFile,
+  lines: readonly ConfigLine[],
+  edits: ReadonlyMap<ConfigLine, string | undefined>,
+): string {
+  let [result, from, to] = ["", 0, 0];
+  for (const line of lines) {
+    const next = to + line.body.length + line.eol.length;
+    if (edits.has(line)) {
+      const body = edits.get(line);
+      result += text.slice(from, to) + (body === undefined ? "" : body + line.eol);
+      from = next;
+    }
+    to = next;
+  }
+  return result + text.slice(from);
 }
 
 function marked({ line }: ServerLine): string {
-  const end = line.words.at(-1)?.end ?? line.body.length;
+  const end = wordsOf(line.body).words.at(-1)?.end ?? line.body.length;
   return `${line.body.slice(0, end)} disabled${line.body.slice(end)}`;
 }
 
-function unmarked({ line, options }: ServerLine, host: HostIdentity): string {
-  const marks = disabledWords(options);
+function unmarked({ line }: ServerLine, host: HostIdentity): string {
+  const values = line.words;
+  const marks = wordsOf(line.body).words.filter((_, at) => at >= 3 && isMark(values, at));
   if (marks.length === 0) {
     throw new Refusal(`${where(line)}: ${host.name} is disabled by a default-server line; enable it there by hand`);
   }

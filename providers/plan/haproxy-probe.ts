@@ -100,7 +100,7 @@ sockets() { configs | tr -d '\\r' | awk '$1 == "stats" && $2 == "socket" { p = $
 # when the youngest process of the unit began: the one that has read the files last
 born() { ps -eo pid=,ppid=,etimes= | awk -v main="$main" -v now="$(date +%s)" '{ parent[$1] = $2; age[$1] = $3 }
   END { for (i in parent) { j = i; while (j > 1 && j != main) j = parent[j]; if (j == main && (y == "" || age[i] < y)) y = age[i] } if (y != "") print now - y }'; }
-aliases() { { configs | tr -d '\\r' | awk '$1 == "server" { a = $3; sub(/^[a-z0-9+]*@/, "", a); sub(/:[^:]*$/, "", a); print a }'; printf '%s\\n' "$@"; } |
+aliases() { { configs | tr -d '\\r' | awk '$1 == "server" || $1 == "server-template" { a = $1 == "server" ? $3 : $4; sub(/^[a-z0-9+]*@/, "", a); sub(/:[^:]*$/, "", a); print a }'; printf '%s\\n' "$@"; } |
   grep -E '^[A-Za-z0-9][A-Za-z0-9._-]*$' | grep -vE '^[0-9.]+$' | sort -u | head -n 100 | { end=$(( $(date +%s) + 15 ))
   while IFS= read -r name; do [ "$(date +%s)" -lt $end ] || break
     echo "$name" $(timeout 3 getent ahosts "$name" | awk '{ print $1 }' | sort -u); done; }; }

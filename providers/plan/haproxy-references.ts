@@ -1,96 +1,77 @@
-/** Which lines name a server. Source: haproxy configuration manual, "Proxy keywords", "Server and default-server options", "Fetching samples". */
+/** No line may need a server that leaves. */
 import type { ConfigLine } from "./haproxy-lines.ts";
-import { servesIn, type ServerLine } from "./haproxy-servers.ts";
+import { mentionsOf, staleNumbers, testedNumbers } from "./haproxy-mentions.ts";
+import { bySection, lineSeenFrom, type ServerLine, where } from "./haproxy-servers.ts";
+import type { HostIdentity } from "./host.ts";
+import { Refusal } from "./refusal.ts";
 
-/** The servers that a line names, as `backend/server`; a name that says no backend and may be of any is `?/server`. */
-export function mentionsOf(line: ConfigLine): string[] {
-  return namesIn(line).map((name) =>
-    name.includes("/") ? name : `${servesIn(line.section) ? line.section.name : "?"}/${name}`,
+/**
+ * No other line of the files needs the leaving servers by name or number: haproxy would not start, or a rule would
+ * change its meaning in silence.
+ * @throws Refusal naming the line that does.
+ */
+export function refuseReferences(
+  lines: readonly ConfigLine[],
+  servers: readonly ServerLine[],
+  leaving: readonly ServerLine[],
+  host: HostIdentity,
+): void {
+  if (leaving.length === 0) return;
+  const going = new Set(leaving.map(({ line }) => line));
+  const staying = lines.filter((line) => !going.has(line));
+  const mentions = firstMentions(staying);
+  const open = staying.filter((line) => line.unbalanced);
+  for (const server of leaving) {
+    const { section, name } = server;
+    const by =
+      mentions.get(`${section.name}/${name}`) ??
+      mentions.get(`?/${name}`) ??
+      open.find((line) => line.body.includes(line.section === section ? name : `${section.name}/${name}`));
+    if (by) refuseReference(by, server, host);
+  }
+  refuseNumbers(staying, servers, leaving, host);
+}
+
+function firstMentions(lines: readonly ConfigLine[]): Map<string, ConfigLine> {
+  const mentions = new Map<string, ConfigLine>();
+  for (const line of lines) {
+    for (const name of mentionsOf(line)) if (!mentions.has(name)) mentions.set(name, line);
+  }
+  return mentions;
+}
+
+function refuseReference(by: ConfigLine, { section, name, line }: ServerLine, host: HostIdentity): never {
+  throw new Refusal(
+    `${where(by)} refers to ${name} of ${section.title} (${host.name}, ${lineSeenFrom(by, line)}): ` +
+      `"${by.body.trim()}"; change that line first`,
   );
 }
 
-function namesIn(line: ConfigLine): string[] {
-  const { keyword, body, section } = line;
-  const asks = body.includes("srv");
-  if (!asks && !/^(?:use-server|stick|bind|server|default-server|server-template)$/.test(keyword)) return [];
-  if (!/^(?:frontend|backend|listen|defaults)$/.test(section.kind)) return [];
-  const values = line.words.map((word) => word.value);
-  const asked = asks
-    ? [...calledServers(values.join(" ")), ...matchedServers(values), ...behind(values, "attach-srv")]
-    : [];
-  switch (keyword) {
-    case "use-server":
-      return [...values.slice(1, 2), ...asked];
-    case "stick":
-      return [...values.slice(1), ...asked];
-    case "server":
-    case "default-server":
-    case "server-template":
-      return behind(values, "track");
-    case "bind":
-      return values.slice(1, 2).flatMap((address) => /^(?:rhttp|rev)@(.+)$/.exec(address)?.[1] ?? []);
-    default:
-      return asked;
+/** `srv_id 3` asks for a position among the servers, and positions move up when one leaves. */
+function refuseNumbers(
+  staying: readonly ConfigLine[],
+  servers: readonly ServerLine[],
+  leaving: readonly ServerLine[],
+  host: HostIdentity,
+): void {
+  const tests = staying
+    .map((line) => ({ line, tested: testedNumbers(line) }))
+    .filter(({ tested }) => tested.length > 0);
+  if (tests.length === 0) return;
+  const going = new Set(leaving);
+  const all = bySection(servers);
+  for (const [of, [first]] of bySection(leaving)) {
+    if (!first) continue;
+    const stale = staleNumbers(all.get(of) ?? [], going);
+    const by = tests.find(
+      ({ line, tested }) =>
+        (line.section === first.section || /^(?:frontend|defaults)$/.test(line.section.kind)) &&
+        tested.some((number) => (number === undefined ? stale.size > 0 : stale.has(number))),
+    );
+    if (!by) continue;
+    throw new Refusal(
+      `${where(by.line)} asks for a server by its number, which ${first.section.title} counts anew without ` +
+        `${first.name} (${host.name}, ${lineSeenFrom(by.line, first.line)}): "${by.line.body.trim()}"; change that line first`,
+    );
   }
-}
-
-const behind = (words: readonly string[], option: string): string[] =>
-  words.filter((_, at) => words[at - 1] === option);
-
-/** The servers that `srv_is_up(backend/name)` and its kin ask about, and the converter `str(backend/name),srv_queue`. */
-function calledServers(text: string): string[] {
-  const calls = text.matchAll(/\bsrv_\w+\(\s*["']?([^),\s"']+)|\bstr\(\s*["']?([^),\s"']+)["']?\s*\),srv_queue\b/g);
-  return [...calls].map(([, asked, converted]) => asked ?? converted ?? "");
-}
-
-/** What the name of the server that answered is compared with: `acl x srv_name m1 m2`, `{ srv_name -m str m1 }`. */
-function matchedServers(words: readonly string[]): string[] {
-  return patternsOf(words, "srv_name");
-}
-
-function patternsOf(words: readonly string[], fetch: string): string[] {
-  const at = words.findIndex((word) => word === fetch || word.startsWith(`${fetch},`));
-  if (at < 0) return [];
-  const end = words.indexOf("}", at);
-  return words.slice(at + 1, end < 0 ? undefined : end);
-}
-
-/** The numbers that a line compares a server's with: `acl x srv_id 3`; undefined stands for a range or `gt 2`. */
-export function testedNumbers(line: ConfigLine): (number | undefined)[] {
-  if (!line.body.includes("srv_id")) return [];
-  const patterns = patternsOf(
-    line.words.map((word) => word.value),
-    "srv_id",
-  );
-  const numbers = patterns.map((pattern) => (/^\d+$/.test(pattern) ? Number(pattern) : undefined));
-  return patterns.some((pattern) => /^(?:[gl][et]|\d*:\d*)$/.test(pattern))
-    ? [undefined]
-    : numbers.filter((number) => number !== undefined);
-}
-
-/** The numbers that mean another server, or none, when some leave the section. */
-export function staleNumbers(servers: readonly ServerLine[], leaving: ReadonlySet<ServerLine>): Set<number> {
-  const before = numbered(servers);
-  const after = numbered(servers.filter((server) => !leaving.has(server)));
-  return new Set([...before].flatMap(([number, server]) => (after.get(number) === server ? [] : [number])));
-}
-
-/** haproxy gives a server without `id` the lowest number that is free behind the one before it. */
-function numbered(servers: readonly ServerLine[]): Map<number, ServerLine> {
-  const numbers = new Map<number, ServerLine>();
-  for (const server of servers) {
-    const own = behind(
-      server.options.map((word) => word.value),
-      "id",
-    )[0];
-    if (own !== undefined) numbers.set(Number(own), server);
-  }
-  const fixed = new Set(numbers.values());
-  let next = 1;
-  for (const server of servers) {
-    if (fixed.has(server)) continue;
-    while (numbers.has(next)) next++;
-    numbers.set(next++, server);
-  }
-  return numbers;
 }

@@ -29,8 +29,10 @@ export const tellScript = (socket: string, orders: readonly string[]): string =>
   `${tell(socket)}\n${sh`tell ${orders}`}\n`;
 
 export interface Drain {
+  /** Empty: nobody is told anything, the sessions of servers that a reload took out are waited for. */
   readonly socket: string;
-  readonly servers: readonly Server[];
+  /** `address:port` of the servers. */
+  readonly peers: readonly string[];
   /** Orders for all of them: out, and back if one is refused; and what they are told once their sessions have ended, or the time has. */
   readonly out: readonly string[];
   readonly back: readonly string[];
@@ -39,12 +41,15 @@ export interface Drain {
   readonly seconds: number;
 }
 
-/** Prints `sessions N SECONDS` when the number changes, and every 10 s. */
+/**
+ * Prints `sessions N SECONDS` when the number changes, and every 10 s. Counted are the connections that this machine has to the servers: haproxy's own
+ * statistics know nothing of the process that a reload left behind with its sessions.
+ */
 export const drainScript = (o: Drain): string => `${tell(o.socket)}
 undo() { for again in ${o.back.map(quote).join(" ")}; do ask "$socket" "$again" >/dev/null 2>&1; done; }
-${sh`tell ${o.out}`}
+${o.out.length === 0 ? "" : sh`tell ${o.out}`}
 undo() { :; }
-sessions() { ask "$socket" 'show stat' | WANTED=${quote(` ${o.servers.map(named).join(" ")} `)} awk -F, 'index(ENVIRON["WANTED"], " " $1 "/" $2 " ") { n += $5 } END { if (NR < 2) print "unknown"; else print n + 0 }'; }
+sessions() { out=$(ss -tn state established ${quote(`( ${o.peers.map((peer) => `dst ${peer}`).join(" or ")} )`)} 2>/dev/null) && printf '%s\n' "$out" | tail -n +2 | wc -l | tr -d ' ' || echo unknown; }
 begun=$(date +%s)
 end=$((begun + ${o.seconds})) told=0 last=
 while :; do

@@ -1,4 +1,4 @@
-import type { ConfigLine, Section, Word } from "./haproxy-lines.ts";
+import { type ConfigLine, groupBy, type Section } from "./haproxy-lines.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
 import { canonicalAddress, isIpLiteral } from "./same-host.ts";
@@ -12,7 +12,6 @@ export interface ServerLine {
   readonly address: string;
   /** The address without port and decoration, one spelling for each; empty for a socket. */
   readonly machine: string;
-  readonly options: readonly Word[];
   /** Its own `disabled`/`enabled`, else what the `default-server` lines above it say. */
   readonly disabled: boolean;
 }
@@ -35,7 +34,7 @@ export function serverLines(lines: readonly ConfigLine[]): ServerLine[] {
   return lines.flatMap((line) => {
     const { keyword } = line;
     if (keyword === "default-server") {
-      noted.set(line.section, isDisabled(line.words.slice(1), inherited(line.section)));
+      noted.set(line.section, isDisabled(line.words, inherited(line.section), 1));
     }
     return keyword === "server" && servesIn(line.section) ? [serverOf(line, inherited(line.section))] : [];
   });
@@ -45,18 +44,18 @@ export function serverLines(lines: readonly ConfigLine[]): ServerLine[] {
 export const servesIn = ({ kind }: Section): boolean => kind === "backend" || kind === "listen";
 
 function serverOf(line: ConfigLine, inherited: boolean): ServerLine {
-  const [, name, address, ...options] = line.words;
+  const { words } = line;
+  const [, name, address] = words;
   if (line.unbalanced) throw new Refusal(`${where(line)} has a quote that is never closed; close it, then try again`);
   if (!name || !address)
     throw new Refusal(`${where(line)} is a server line without a name and an address; mend it first`);
   return {
     line,
     section: line.section,
-    name: name.value,
-    address: address.value,
-    machine: canonicalAddress(addressPart(address.value)),
-    options,
-    disabled: isDisabled(options, inherited),
+    name,
+    address,
+    machine: canonicalAddress(addressPart(address)),
+    disabled: isDisabled(words, inherited, 3),
   };
 }
 
@@ -76,25 +75,24 @@ export function key(section: Section): string {
 }
 
 /** The servers of each section, under its `key`. */
-export function bySection(servers: readonly ServerLine[]): Map<string, ServerLine[]> {
-  const sections = new Map<string, ServerLine[]>();
-  for (const server of servers) {
-    const of = key(server.section);
-    const group = sections.get(of);
-    if (group) group.push(server);
-    else sections.set(of, [server]);
+export const bySection = (servers: readonly ServerLine[]): Map<string, ServerLine[]> =>
+  groupBy(servers, ({ section }) => key(section));
+
+/** What stands behind name and address. */
+export const optionsOf = ({ line }: ServerLine): string[] => line.words.slice(3);
+
+/** Whether a server's option is the mark `disabled`, not the value of the option before it. */
+export function isMark(options: readonly string[], at: number): boolean {
+  return options[at] === "disabled" && !TAKES_VALUE.test(options[at - 1] ?? "");
+}
+
+/** Options begin at word `from`; the last mark holds. */
+function isDisabled(words: readonly string[], inherited: boolean, from: number): boolean {
+  for (let at = words.length - 1; at >= from; at--) {
+    if (words[at] === "enabled") return false;
+    if (isMark(words, at)) return true;
   }
-  return sections;
-}
-
-/** The `disabled` words of a server's options; the value of another option is none. */
-export function disabledWords(options: readonly Word[]): Word[] {
-  return options.filter((word, at) => word.value === "disabled" && !TAKES_VALUE.test(options[at - 1]?.value ?? ""));
-}
-
-function isDisabled(options: readonly Word[], inherited: boolean): boolean {
-  const marks = disabledWords(options);
-  return options.reduce((state, word) => (word.value === "enabled" ? false : marks.includes(word) || state), inherited);
+  return inherited;
 }
 
 /** The address of `address[:port]`: family prefix, brackets and port taken off; empty for a socket path. */
@@ -156,9 +154,9 @@ function refuseContradictions(
   }
 }
 
-/** haproxy puts its environment into addresses, quoted or not. */
+/** haproxy puts its environment into addresses, quoted or not; that of a port says nothing about the machine. */
 function refuseUnknown(servers: readonly ServerLine[], found: ReadonlySet<ServerLine>, host: HostIdentity): void {
-  const unknown = servers.filter((server) => server.address.includes("$"));
+  const unknown = servers.filter(({ address }) => address.includes("$") && addressPart(address).includes("$"));
   if (unknown.length === 0) return;
   const known = new Set([...found].map((server) => key(server.section)));
   const first = unknown.find((server) => !known.has(key(server.section)));

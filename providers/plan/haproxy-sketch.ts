@@ -1,8 +1,9 @@
 /** What a stack remembers of haproxy's files: enough to put a lost line back, nothing that is secret. */
 import { hash } from "node:crypto";
 import type { FilePlace } from "./haproxy-files.ts";
-import { type ConfigFile, type ConfigLine, groupLines, lineAt, readFiles, type Section } from "./haproxy-lines.ts";
-import { type FormerSection, putBack, sameness } from "./haproxy-restore.ts";
+import { type ConfigFile, type ConfigLine, groupBy, lineAt, readFiles, type Section } from "./haproxy-lines.ts";
+import { type FormerSection, sameness } from "./haproxy-places.ts";
+import { putBack } from "./haproxy-restore.ts";
 import { bySection, key, serverLines, serversOfHost } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { maskLine } from "./show.ts";
@@ -47,11 +48,11 @@ export function restoreIn(
 ): { files: ConfigFile[]; restored: FilePlace[] } {
   const now = readFiles(files);
   const present = sectionsOf(now);
-  const former = Object.entries(sketch).map(([of, text], at) => ({ of, lines: formerLines(of, text, at) }));
+  const former = Object.entries(sketch).map(([of, text], at) => formerSection(of, text, at));
   const servers = bySection(serversOfHost(serverLines(former.flatMap(({ lines }) => lines)), host));
-  const sections = former.flatMap(({ of, lines }): FormerSection[] => {
+  const sections = former.flatMap(({ of, path, lines }): FormerSection[] => {
     const ofHost = lines[0] && servers.get(key(lines[0].section));
-    return ofHost ? [{ lines, servers: ofHost, present: present.get(of) ?? [] }] : [];
+    return ofHost ? [{ path, lines, gaps: gapsIn(lines), servers: ofHost, present: present.get(of) ?? [] }] : [];
   });
   const shorten = shortener();
   return putBack(files, now, sections, host, {
@@ -63,7 +64,7 @@ export function restoreIn(
 /** Each backend and listen under its key of the sketch. */
 function sectionsOf(lines: readonly ConfigLine[]): Map<string, ConfigLine[]> {
   const seen = new Map<string, number>();
-  const sections = [...groupLines(lines, (line) => line.section).values()];
+  const sections = [...groupBy(lines, (line) => line.section).values()];
   return new Map(
     sections.map((section) => {
       const of = `${section[0]?.file.path ?? ""} ${section[0]?.section.title ?? ""}`;
@@ -95,12 +96,30 @@ function shortener(): (body: string) => string {
   };
 }
 
-/** A section of the sketch as lines. */
-function formerLines(of: string, text: string, occurrence: number): ConfigLine[] {
+/** A section of the sketch as lines; a refusal cannot name their numbers in the file, and says so. */
+function formerSection(
+  of: string,
+  text: string,
+  occurrence: number,
+): { of: string; path: string; lines: ConfigLine[] } {
   const [, path = of, kind = "", name = ""] = /^(.+?) (backend|listen) (.*?)(?: #\d+)?$/.exec(of) ?? [];
-  const file = { path, text: "" };
+  const file = { path: `what is remembered of ${path},`, text: "" };
   const section: Section = { kind, name, title: `${kind} ${name}`, occurrence, defaults: undefined };
-  return text
-    .split("\n")
-    .map((body, at) => lineAt({ file, number: at + 1, body, eol: "", section, conditional: false }));
+  const lines = text.split("\n").map((body, at) => lineAt({ body, eol: "" }, { file, number: at + 1, section }));
+  return { of, path, lines };
+}
+
+/**
+ * What lies further than three lines from any server line was left out: between two of them behind the third line, and
+ * at the end. Among more than six, one is a server line that is not shown.
+ */
+function gapsIn(lines: readonly ConfigLine[]): Set<ConfigLine> {
+  const gaps = new Set<ConfigLine>();
+  let since = 0;
+  lines.forEach((line, at) => {
+    since = isServer(line) ? 0 : since + 1;
+    const until = lines.slice(at + 1, at + 1 + NEAR).findIndex(isServer);
+    if (since >= NEAR && until < 0) gaps.add(line);
+  });
+  return gaps;
 }

@@ -6,6 +6,7 @@ import { restoreFormer } from "./haproxy-restore.ts";
 import type { HostIdentity } from "./host.ts";
 
 export { bindsFor, type Bind } from "./haproxy-binds.ts";
+export { templatesIn } from "./haproxy-detours.ts";
 export { disableIn, dropFrom, serversIn, serversOfHostIn } from "./haproxy-files.ts";
 export type { FileEntry, FilePlace, ServerEntry, ServerPlace } from "./haproxy-files.ts";
 export type { ConfigFile } from "./haproxy-lines.ts";

@@ -21,6 +21,7 @@ export {
   identityThere,
   isRowOf,
   isUp,
+  peersOf,
   planBalancer,
   rememberedLines,
   runtimeCommand,

@@ -2,10 +2,10 @@ import type { HostIdentity } from "./host.ts";
 
 const HEXTETS = 8;
 
-/** One spelling per IPv6 address: `FD00:0::1` and `fd00::1` are the same machine. Anything else is only lower-cased. */
+/** One spelling per IPv6 address: `FD00:0::1` and `fd00::1` are the same machine. A name is lower-cased and loses its final dot. */
 export function canonicalAddress(address: string): string {
   const lower = address.toLowerCase();
-  if (!/^[0-9a-f:]*:[0-9a-f:]*$/.test(lower)) return lower;
+  if (!/^[0-9a-f:]*:[0-9a-f:]*$/.test(lower)) return lower.endsWith(".") ? lower.slice(0, -1) : lower;
   const halves = lower.split("::").map((half) => half.split(":").filter((hextet) => hextet !== ""));
   const [head = [], tail] = halves;
   const gap = tail === undefined ? 0 : HEXTETS - head.length - tail.length;

@@ -40,7 +40,17 @@ const haproxy = z.strictObject({
   // where the API answers through it; without one its own address, port 8443
   api: z.string().refine(isEndpoint, { error: "expected <address>:<port>" }).optional(),
 });
-const byCommand = z.strictObject({ kind: z.literal("command"), set: text, verify: text });
+const variable = z.string().regex(/^(?!OPENSHIFT_MASTERS_)[A-Za-z_][A-Za-z0-9_]*$/, {
+  error: "expected the name of an environment variable, of letters, digits and _; OPENSHIFT_MASTERS_… are taken",
+});
+const byCommand = z.strictObject({
+  kind: z.literal("command"),
+  set: text,
+  verify: text,
+  environment: z
+    .record(variable, z.string().regex(/^[^\0]*$/, { error: "expected text (in YAML, in quotes), without NUL" }))
+    .default({}),
+});
 
 /** Where else than here a snapshot's restore is rehearsed. What is no object is told what all may be said. */
 const rehearsalHost = z.strictObject(
@@ -91,6 +101,8 @@ const schema = z.strictObject({
 export type Settings = z.infer<typeof schema>;
 /** A haproxy that is edited over SSH. */
 export type HaproxySettings = z.infer<typeof haproxy>;
+/** Any other load balancer: the administrator's own commands. The values of its environment are secrets. */
+export type CommandSettings = z.infer<typeof byCommand>;
 
 /** `host:port` where the API answers through a haproxy. */
 export const apiOf = ({ api, address: own }: HaproxySettings): string =>
@@ -134,7 +146,7 @@ export function readSettings(raw: Readonly<Record<string, unknown>>): Settings {
   const given: Record<string, unknown> = { ssh: {}, backup: {}, ...set };
   const result = schema.safeParse(given);
   const wrong = result.success
-    ? [...duplicates(result.data), ...unsupported(result.data), ...otherAddress(result.data)]
+    ? [...duplicates(result.data), ...incomplete(result.data), ...otherAddress(result.data)]
     : result.error.issues.flatMap((issue) => complaint(issue, given));
   if (!result.success || wrong.length > 0)
     throw new Refusal(
@@ -154,7 +166,7 @@ function complaint(issue: Issue, given: unknown): string[] {
   const where = ["openshift-masters:" + String(issue.path[0] ?? ""), ...issue.path.slice(1).map(String)].join(".");
   if (issue.code === "unrecognized_keys")
     return issue.keys.map((key) => `${where}${where.endsWith(":") ? "" : "."}${key}: there is no such key`);
-  const seen = issue.path.includes("sshPassphrase") ? "" : `, got ${shown(valueAt(given, issue.path))}`;
+  const seen = issue.path.some(isSecret) ? "" : `, got ${shown(valueAt(given, issue.path))}`;
   const inner = issue.code === "invalid_key" ? issue.issues.map((one) => one.message).join(", ") : issue.message;
   return [`${where}: ${inner}${issue.code === "invalid_key" ? `, got ${shown(issue.path.at(-1))}` : seen}`];
 }
@@ -166,8 +178,12 @@ const valueAt = (given: unknown, path: readonly PropertyKey[]): unknown =>
     given,
   );
 
+/** What lies below these keys is never told. */
+const isSecret = (key: PropertyKey): boolean => key === "sshPassphrase" || key === "environment";
+
 function shown(value: unknown): string {
-  const json = value === undefined ? "nothing" : JSON.stringify(value);
+  const masked = (key: string, inner: unknown): unknown => (isSecret(key) ? "(not shown)" : inner);
+  const json = value === undefined ? "nothing" : JSON.stringify(value, masked);
   return json.length > 80 ? `${json.slice(0, 80)}…` : json;
 }
 
@@ -205,16 +221,7 @@ function otherAddress({ backup: { rehearsal }, ...settings }: Settings): string[
   });
 }
 
-/** What the interface names and this version cannot do yet: refused, never half done. */
-function unsupported(settings: Settings): string[] {
-  const commands = Object.entries(settings.loadBalancers).filter(([, entry]) => entry.kind === "command");
-  return [
-    ...commands.map(
-      ([name]) =>
-        `openshift-masters:loadBalancers.${name}: kind: command is not built yet; only haproxy load balancers can be declared`,
-    ),
-    ...(settings.inventory.host !== undefined && settings.inventory.address === undefined
-      ? ["openshift-masters:inventory.address: the inventory lies on another host, expected its address"]
-      : []),
-  ];
-}
+const incomplete = ({ inventory }: Settings): string[] =>
+  inventory.host !== undefined && inventory.address === undefined
+    ? ["openshift-masters:inventory.address: the inventory lies on another host, expected its address"]
+    : [];

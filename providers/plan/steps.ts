@@ -98,6 +98,8 @@ export type Step = Shown &
         readonly edits: readonly Edit[];
         /** At run time, before the edit. */
         readonly drain: readonly Server[];
+        /** `address:port` of the servers that go: their open connections are waited for. */
+        readonly peers: readonly string[];
         /** Afterwards it must be without these, and have these UP. */
         readonly gone: readonly Server[];
         readonly up: readonly Server[];

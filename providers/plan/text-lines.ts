@@ -6,15 +6,20 @@ export interface TextLine {
 
 /** Splits at `\n`; `\r\n` stays whole, a last line without an end has `eol: ""`. `joinLines` is the inverse. */
 export function splitLines(text: string): TextLine[] {
-  const lines: TextLine[] = [];
+  return mapLines(text, (body, eol) => ({ body, eol }));
+}
+
+/** `splitLines` for readers that make something else of each line: a large file is not held twice. */
+export function mapLines<T>(text: string, to: (body: string, eol: string) => T): T[] {
+  const mapped: T[] = [];
   for (let start = 0; start < text.length;) {
     const feed = text.indexOf("\n", start);
     const end = feed < 0 ? text.length : feed;
     const eol = feed < 0 ? "" : feed > start && text.charAt(feed - 1) === "\r" ? "\r\n" : "\n";
-    lines.push({ body: text.slice(start, eol === "\r\n" ? end - 1 : end), eol });
+    mapped.push(to(text.slice(start, eol === "\r\n" ? end - 1 : end), eol));
     start = end + 1;
   }
-  return lines;
+  return mapped;
 }
 
 /** The file's text again. */

@@ -16,6 +16,8 @@ export type { BytesResult, Held, HoldOptions, RemoteHost, Result, RunOptions, St
 export class Connections {
   /** Logged-in connections (the bastion's included) and commands sent, so far. */
   readonly stats = { connections: 0, commands: 0 };
+  /** Commands sent to each host, so far. */
+  readonly sentTo = new Map<string, number>();
   readonly #settings: SshSettings;
   readonly #hosts = new Map<string, RemoteHost>();
   /** The connection of each place, or its being opened; a failed or lost one is taken out. */
@@ -36,7 +38,10 @@ export class Connections {
       name: target.name,
       open: () => this.#line(key, () => this.#reach(target)),
       settings: this.#settings,
-      sent: () => (this.stats.commands += 1),
+      sent: () => {
+        this.stats.commands += 1;
+        this.sentTo.set(target.name, (this.sentTo.get(target.name) ?? 0) + 1);
+      },
     });
     this.#hosts.set(key, host);
     return host;

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { type Seen, inWords, startLoad } from "../../lab/load.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
 import { type Ran, TestStack, etcdctl, eventually, fingerprint, on } from "./stack.ts";
@@ -11,6 +12,8 @@ import { type Ran, TestStack, etcdctl, eventually, fingerprint, on } from "./sta
 const survivors = ["master-0", "master-1", "master-2"];
 const everyone = [...survivors, "master-3", "lb-0", "lb-1", "node-0"];
 let stack: TestStack;
+let clients: Seen;
+const colleague = "# a colleague was here\n";
 const succeeded = (ran: Ran) => assert.equal(ran.code, 0, ran.output.slice(-6000));
 
 before(async () => {
@@ -168,10 +171,7 @@ test("a preview of one master fewer names every host's changes and leaves every 
 test("a file that changed between preview --save-plan and up --plan is refused before anything is touched", async () => {
   const plan = join(files.config, "..", "plan.json");
   succeeded(await stack.preview("--save-plan", plan));
-  await on(
-    "lb-1",
-    "cp -p /etc/haproxy/haproxy.cfg /root/kept.cfg; echo '# a colleague was here' >> /etc/haproxy/haproxy.cfg",
-  );
+  await on("lb-1", `echo '${colleague.trim()}' >> /etc/haproxy/haproxy.cfg`);
   const members = (await etcdctl("master-0", "member list")).output;
   const prints = await Promise.all(["lb-0", "master-3"].map(fingerprint));
   const refused = await stack.pulumi(
@@ -185,16 +185,23 @@ test("a file that changed between preview --save-plan and up --plan is refused b
     "--plan",
     plan,
   );
-  await on("lb-1", "cp -p /root/kept.cfg /etc/haproxy/haproxy.cfg; rm /root/kept.cfg");
   assert.notEqual(refused.code, 0, refused.output);
   assert.equal((await etcdctl("master-0", "member list")).output, members);
   assert.deepEqual(await Promise.all(["lb-0", "master-3"].map(fingerprint)), prints);
 });
 
-test("4→3: pulumi up carries it out", async () => {
-  const ran = await stack.up();
+test("4→3: pulumi up carries it out, planned anew where a file has changed, while clients ask through both load balancers", async () => {
+  const load = await startLoad(["192.168.55.5", "192.168.55.6"], { fresh: 100, kept: 80, watches: true });
+  const ran = await stack.up().finally(async () => (clients = await load.stop()));
   succeeded(ran);
-  console.log(`decommission 4→3: ${ran.took.toFixed(0)} s`);
+  console.log(`decommission 4→3: ${ran.took.toFixed(0)} s; clients: ${inWords(clients)}`);
+});
+
+test("… no request failed, at 200 a second and more; what the API itself ended was asked again at once", () => {
+  assert.deepEqual(clients.failed, []);
+  assert.ok(clients.perSecond >= 200, `${clients.perSecond.toFixed(0)} a second`);
+  assert.ok(clients.connections > 0.3 * clients.requests, "many of them with a TLS connection of their own");
+  assert.ok(clients.ended.watches > 0, "a watch lasts until the API ends it");
 });
 
 test("… etcd has three healthy members, without the retired one", async () => {
@@ -218,6 +225,7 @@ test("… the load balancers have lost one line each, and run without it", async
       "    server      master1 192.168.55.12:8443 check",
       "    server      master2 192.168.55.13:8443 check",
     ]);
+    assert.equal(config.endsWith(colleague), balancer === "lb-1", "every other line is as it was");
     const stats = (await on(balancer, "echo show stat | socat stdio /var/lib/haproxy/stats")).output;
     const rows = stats.split("\n").filter((line) => line.startsWith("atomic-openshift-api,master"));
     assert.equal(rows.length, 3);
@@ -339,18 +347,27 @@ test("up again has nothing to do", async () => {
   assert.match(again.output, /16 unchanged/);
 });
 
-test("a server line put back by hand is drift, and up repairs it", async () => {
+test("a server line put back by hand is drift, and so is a working master's that is gone; up repairs both, to the byte", async () => {
+  const text = (await on("lb-1", "cat /etc/haproxy/haproxy.cfg")).output;
   await on(
     "lb-0",
     "echo '    server      master3 192.168.55.21:8443 check' >> /etc/haproxy/haproxy.cfg; systemctl reload haproxy",
   );
+  await on("lb-1", "sed -i '/192.168.55.12:/d' /etc/haproxy/haproxy.cfg; systemctl reload haproxy");
   const refreshed = await stack.refresh();
   succeeded(refreshed);
   assert.match(refreshed.output, /LoadBalancerPool lb-0\.example\.com\] drift: .*take master-3\.example\.com out/);
+  assert.match(
+    refreshed.output,
+    /LoadBalancerPool lb-1\.example\.com\] drift: .*put the lost lines of master-1\.example\.com back where they were/,
+  );
   const repaired = await stack.up();
   succeeded(repaired);
-  assert.match(repaired.output, /1 updated/);
+  assert.match(repaired.output, /2 updated/);
   assert.doesNotMatch((await on("lb-0", "cat /etc/haproxy/haproxy.cfg")).output, /master3/);
+  assert.equal((await on("lb-1", "cat /etc/haproxy/haproxy.cfg")).output, text);
+  const row = "echo show stat | socat stdio /var/lib/haproxy/stats | grep ^atomic-openshift-api,master1 | cut -d, -f18";
+  assert.equal((await on("lb-1", row)).output, "UP\n");
   assert.match((await stack.up()).output, /16 unchanged/);
 });
 

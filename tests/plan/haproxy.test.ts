@@ -451,9 +451,9 @@ describe("properties", () => {
 describe("statsOf", () => {
   it("reads haproxy 1.5 and 2.6", () => {
     const expected = [
-      { backend: "atomic-openshift-api", server: "master0", status: "UP", sessions: 12 },
-      { backend: "atomic-openshift-api", server: "master1", status: "DOWN 1/2", sessions: 0 },
-      { backend: "atomic-openshift-api", server: "master2", status: "MAINT", sessions: 3 },
+      { backend: "atomic-openshift-api", server: "master0", status: "UP", sessions: 12, check: "" },
+      { backend: "atomic-openshift-api", server: "master1", status: "DOWN 1/2", sessions: 0, check: "L4CON" },
+      { backend: "atomic-openshift-api", server: "master2", status: "MAINT", sessions: 3, check: "" },
     ];
     assert.deepEqual(statsOf(fixture("show-stat-1.5.csv")), expected);
     assert.deepEqual(statsOf(fixture("show-stat-2.6.csv")), expected);
@@ -461,7 +461,7 @@ describe("statsOf", () => {
 
   it("finds columns by name, and reads quoted fields", () => {
     const csv = '# pxname,svname,last_chk,status,scur,\napi,m0,"refused, ""no"" route",UP,4,\n\n';
-    assert.deepEqual(statsOf(csv), [{ backend: "api", server: "m0", status: "UP", sessions: 4 }]);
+    assert.deepEqual(statsOf(csv), [{ backend: "api", server: "m0", status: "UP", sessions: 4, check: "" }]);
   });
 
   it("refuses what is no table, or is cut off", () => {

@@ -963,6 +963,20 @@ describe("notes", () => {
       notes(withBalancer(world, lb0, { stats: undefined })),
       /^lb-0\.example\.com: haproxy's statistics cannot be read/m,
     ));
+  it("a load balancer of kind: command, where an API will be restarted", () => {
+    const f5 = { kind: "command" as const, set: "s", verify: "v", environment: {} };
+    const withF5 = (so: Change): Change => ({
+      ...so,
+      settings: { ...so.settings, loadBalancers: { ...so.settings.loadBalancers, f5 } },
+    });
+    const told = /^f5: its own health check must notice when a staying master's API restarts/m;
+    const judged = judge(world, withF5(change), four);
+    assert.match(judged.notes.join("\n"), told);
+    assert.deepEqual([judged.refusals, judged.passing], [[], []]);
+    assert.doesNotMatch(notes(world), told);
+    const adopted = removal(4, []);
+    assert.doesNotMatch(judge(adopted.world, withF5(adopted.change), four).notes.join("\n"), told);
+  });
   it("a haproxy that loses connections, and one that does not", () => {
     assert.match(
       notes(withBalancer(world, lb0, { version: "1.5.18" })),

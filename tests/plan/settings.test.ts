@@ -29,6 +29,9 @@ const name = "master-0.example.com";
 const master = (key: string, value: unknown): Raw => withKey("masters", { [key]: value });
 const lb = (entry: unknown): Raw => withKey("loadBalancers", { "lb-0.example.com": entry });
 
+const command = (more: Raw): Raw => lb({ kind: "command", set: "./set.sh", verify: "./verify.sh", ...more });
+const environment = (variables: unknown): Raw => command({ environment: variables });
+
 describe("one thing wrong: the key's path, what is expected, what was seen", () => {
   const cases: [what: string, raw: Raw, line: RegExp][] = [
     ["an unknown key of the stack", withKey("mastres", {}), /^mastres: there is no such key$/],
@@ -226,10 +229,28 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
       /^acknowledge: .*expected array.*got "even-members"$/,
     ],
     [
-      "kind: command, for now",
-      lb({ kind: "command", set: "./set.sh", verify: "./verify.sh" }),
-      /^loadBalancers\.lb-0\.example\.com: kind: command is not built yet/,
+      "an unknown key of a command",
+      command({ triggers: [] }),
+      /^loadBalancers\.lb-0\.example\.com\.triggers: there is no/,
     ],
+    ["a command of two lines", command({ set: "a\nb" }), /\.set: expected one line of text, got "a\\nb"$/],
+    [
+      "an environment variable with a dash",
+      environment({ "F5-TOKEN": "x" }),
+      /\.environment\.F5-TOKEN: expected the name of an environment variable.*, got "F5-TOKEN"$/,
+    ],
+    ["one that begins with a digit", environment({ "5F": "x" }), /\.environment\.5F: expected the name/],
+    [
+      "one of our own",
+      environment({ OPENSHIFT_MASTERS_POOL: "{}" }),
+      /\.environment\.OPENSHIFT_MASTERS_POOL: expected the name .*OPENSHIFT_MASTERS_… are taken, got/,
+    ],
+    [
+      "a number in the environment",
+      environment({ PORT: 443 }),
+      /\.environment\.PORT: .*expected string, received number$/,
+    ],
+    ["a NUL in the environment", environment({ A: "x\0y" }), /\.environment\.A: expected text .* without NUL$/],
     [
       "no name of a public key file",
       withKey("backup", { encrypt: true }),
@@ -303,6 +324,27 @@ describe("the refusal", () => {
     assert.doesNotMatch(lines.join("\n"), /hunter2/);
   });
 
+  it("never shows a value of an environment, wherever it is wrong", () => {
+    const right = { kind: "command", set: "s", verify: "v", environment: { F5_TOKEN: "hunter2" } };
+    const raws = {
+      "no text": environment({ F5_TOKEN: ["hunter2"] }),
+      NUL: environment({ F5_TOKEN: "hunter2\0" }),
+      "a list of assignments": environment(["F5_TOKEN=hunter2"]),
+      "one text": environment("F5_TOKEN=hunter2"),
+      "no kind": lb({ ...right, kind: undefined }),
+      "another kind": lb({ ...right, kind: "f5" }),
+      "a list for an entry": lb([right]),
+      "a list of entries": withKey("loadBalancers", [right]),
+      "a wrong name of the entry": withKey("loadBalancers", { F5: right }),
+    };
+    for (const [what, raw] of Object.entries(raws)) {
+      const lines = complaints(raw);
+      assert.notEqual(lines.length, 0, what);
+      assert.doesNotMatch(lines.join("\n"), /hunter/, what);
+    }
+    assert.doesNotMatch(complaints(withKey("ssh", [{ sshPassphrase: "hunter2" }])).join("\n"), /hunter/);
+  });
+
   it("cuts a long value", () => {
     const [line = ""] = complaints(withKey("acknowledge", ["x".repeat(1000)]));
     assert.ok(line.length < 300, line);
@@ -338,6 +380,18 @@ describe("what is right", () => {
       drain: 60,
       restart: false,
     }));
+
+  it("a load balancer of kind: command, with and without an environment", () => {
+    const given = { kind: "command", set: "./f5.sh set", verify: "./f5.sh verify" };
+    assert.deepEqual(readSettings(lb(given)).loadBalancers["lb-0.example.com"], { ...given, environment: {} });
+    const variables = { F5_TOKEN: "a\nb", _x9: "" };
+    assert.deepEqual(readSettings(environment(variables)).loadBalancers["lb-0.example.com"], {
+      ...given,
+      set: "./set.sh",
+      verify: "./verify.sh",
+      environment: variables,
+    });
+  });
 
   describe("apiOf: where the API answers through a haproxy", () => {
     const of = (entry: object): string => {

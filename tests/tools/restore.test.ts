@@ -148,6 +148,14 @@ test("a secret passphrase comes from the environment; a slip of the pen is refus
   writeFileSync(secret, text.replace("port:", "sshPassphrase: { secure: v1:xyz }, port:"));
   assert.throws(() => settingsOf(secret, {}), new RegExp(passphraseVariable));
   assert.equal(settingsOf(secret, { [passphraseVariable]: "open" }).ssh.sshPassphrase, "open");
+  const f5 = "{ kind: command, set: s, verify: v, environment: { F5_PASSWORD: { secure: v1:xyz } } }";
+  writeFileSync(secret, text.replace("config:", `config:\n  openshift-masters:loadBalancers: { f5: ${f5} }`));
+  assert.deepEqual(settingsOf(secret, {}).loadBalancers["f5"], {
+    kind: "command",
+    set: "s",
+    verify: "v",
+    environment: {},
+  });
   writeFileSync(secret, text.replace("masters:backup", "masters:bakcup"));
   assert.throws(() => settingsOf(secret, {}), /there is no key openshift-masters:bakcup/);
 });

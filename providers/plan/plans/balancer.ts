@@ -10,13 +10,14 @@ import {
   serversIn,
   serversOfHostIn,
   sketchOf,
+  templatesIn,
 } from "../haproxy.ts";
 import { addressPart } from "../haproxy-servers.ts";
 import { type ServerStats, isServing } from "../haproxy-stats.ts";
 import type { HostIdentity } from "../host.ts";
 import { sh } from "../quote.ts";
 import { Refusal } from "../refusal.ts";
-import { canonicalAddress } from "../same-host.ts";
+import { canonicalAddress, isIpLiteral } from "../same-host.ts";
 import type { HaproxySettings } from "../settings.ts";
 import { type Change, type Edit, type Server, type Step, type World, entries } from "../steps.ts";
 import { type Planner, balancerOf, nobodyLeaves } from "./asked.ts";
@@ -35,7 +36,8 @@ export const canSetState = (facts: BalancerFacts): boolean =>
 /** What haproxy is told at run time; the 1.5-dev22 of RHEL 7.0 has no `set server … state`, and its maintenance lets open sessions end too. */
 export function runtimeCommand(facts: BalancerFacts, one: Server, state: "drain" | "maint" | "ready"): string {
   const server = `${backendOf(one.section)}/${one.server}`;
-  if (/^1\.(?:[0-4]\b|5-dev)/.test(facts.version)) return `${state === "ready" ? "enable" : "disable"} server ${server}`;
+  if (/^1\.(?:[0-4]\b|5-dev)/.test(facts.version))
+    return `${state === "ready" ? "enable" : "disable"} server ${server}`;
   return `set server ${server} state ${state}`;
 }
 
@@ -59,20 +61,18 @@ const addressesThere = (facts: BalancerFacts, address: string): Set<string> =>
 
 /** A name that stands for a leaving host and for others: neither leaving nor dropping its line would be right. */
 function refuseSharedNames(facts: BalancerFacts, change: Change): void {
+  const lines = [...serversIn(facts.files), ...templatesIn(facts.files)];
   for (const [name, address] of entries(change.leaving)) {
     const own = addressesThere(facts, address);
-    const shared = serversIn(facts.files).find((one) => {
-      const found = facts.aliases[addressPart(one.address).toLowerCase()] ?? [];
-      return (
-        found.some((each) => own.has(canonicalAddress(each))) && !found.every((each) => own.has(canonicalAddress(each)))
+    for (const { file, line, section, address: written } of lines) {
+      const found = facts.aliases[addressPart(written).toLowerCase()] ?? [];
+      const isOwn = (one: string) => own.has(canonicalAddress(one));
+      if (!found.some(isOwn) || found.every(isOwn)) continue;
+      throw new Refusal(
+        `${file} line ${line} (${section}) goes to ${written}, which resolves there to ${found.join(" and ")}, ` +
+          `${name} among them; write the addresses out, or take ${name} out of that name first`,
       );
-    });
-    if (shared === undefined) continue;
-    const found = facts.aliases[addressPart(shared.address).toLowerCase()] ?? [];
-    throw new Refusal(
-      `${shared.file} line ${shared.line} (${shared.section}): ${shared.server} goes to ${shared.address}, which resolves there to ${found.join(" and ")}, ` +
-        `${name} among them; write the address out`,
-    );
+    }
   }
 }
 
@@ -89,10 +89,16 @@ export const planBalancer =
     const back = nobodyLeaves(change) && entries(sketch).length === 0 ? [] : lost(world, change, balancer, sketch);
     if (nobodyLeaves(change) && back.length === 0) return [];
     const facts = balancerOf(world, change, balancer);
-    const { files, dropped } = there(balancer, () => withoutLeaving(facts, change));
+    const { files, dropped, peers } = there(balancer, () => withoutLeaving(facts, change));
     const after = back.reduce((now, name) => restored(now, facts, sketch, name, change), files);
     const edits = editsBetween(facts, after);
     if (edits.length === 0 && !isStale(facts)) return [];
+    const waiting =
+      peers.length === 0
+        ? []
+        : [
+            `# wait for the open connections to ${peers.join(", ")}, ${settings.drain} s at most; what is left ends with the API`,
+          ];
     return [
       {
         do: "balance",
@@ -101,15 +107,14 @@ export const planBalancer =
         edits,
         title: titleOf(settings, edits.length > 0, dropped.length > 0 ? Object.keys(change.leaving) : [], back),
         drain: canSetState(facts) ? dropped.map(serverOf) : [],
+        peers,
         gone: dropped.map(serverOf),
         up: inService(after, facts, change),
         commands: [
-          ...(canSetState(facts) ? dropped.map((one) => runtimeCommand(facts, one, "drain")) : []),
-          ...(canSetState(facts) && dropped.length > 0
-            ? [`wait for their sessions to end, ${settings.drain} s at most; what is left is closed when the API ends`]
-            : []),
+          ...(canSetState(facts) ? [...dropped.map((one) => runtimeCommand(facts, one, "drain")), ...waiting] : []),
           checkCommand(facts),
           sh`systemctl ${facts.canReload && !settings.restart ? "reload" : "restart"} ${settings.service}`,
+          ...(canSetState(facts) ? [] : waiting),
         ],
       },
     ];
@@ -138,16 +143,22 @@ function there<T>(balancer: string, ask: () => T): T {
   }
 }
 
-function withoutLeaving(facts: BalancerFacts, change: Change): { files: readonly ConfigFile[]; dropped: Server[] } {
+function withoutLeaving(
+  facts: BalancerFacts,
+  change: Change,
+): { files: readonly ConfigFile[]; dropped: Server[]; peers: string[] } {
   refuseSharedNames(facts, change);
   let files: readonly ConfigFile[] = facts.files;
   const dropped: Server[] = [];
+  const peers: string[] = [];
   for (const name of Object.keys(change.leaving)) {
-    const one = dropFrom(files, identityThere(facts, name, change.leaving));
+    const identity = identityThere(facts, name, change.leaving);
+    peers.push(...peersOf(serversOfHostIn(files, identity), identity));
+    const one = dropFrom(files, identity);
     files = one.files;
     dropped.push(...one.dropped);
   }
-  return { files, dropped };
+  return { files, dropped, peers };
 }
 
 const editsBetween = (facts: BalancerFacts, files: readonly ConfigFile[]): Edit[] =>
@@ -229,6 +240,13 @@ export const backendOf = (section: string): string => section.split(/\s+/)[1] ??
 /** Is this row of the statistics about that server line? */
 export const isRowOf = (row: ServerStats, line: Server): boolean =>
   row.backend === backendOf(line.section) && row.server === line.server;
+
+/** `address:port` of server lines, by which their connections can be told; those of a host that only has a name there are left out. */
+export const peersOf = (lines: readonly { readonly port: number | undefined }[], node: HostIdentity): string[] => {
+  const addresses = node.addresses.filter(isIpLiteral);
+  const ports = new Set(lines.map(({ port }) => port ?? apiPort));
+  return addresses.flatMap((one) => [...ports].map((port) => `${one.includes(":") ? `[${one}]` : one}:${port}`));
+};
 
 /** Its row says that it is in service. */
 export const isUp = (rows: readonly ServerStats[], line: Server): boolean =>

@@ -1,8 +1,11 @@
 /** Load balancers, the inventory, other nodes, room for the backups, and every edit tried beforehand. */
 import { type BalancerFacts, isReachable } from "../facts.ts";
+import { bindsFor } from "../haproxy.ts";
+import type { HostIdentity } from "../host.ts";
 import { resolveInventory } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
 import { apiLines, clusterPlanners, endpointOf, identityThere, inventoryForm, isRowOf } from "../plans.ts";
+import { nobodyLeaves } from "../plans/asked.ts";
 import { escapeControls } from "../quote.ts";
 import { apiOf } from "../settings.ts";
 import { type Change, entries } from "../steps.ts";
@@ -18,9 +21,20 @@ export const balancers: Check = (world, change) => {
   return {
     refusals: found.flatMap((one) => one.refusals),
     passing: found.flatMap((one) => one.passing),
-    notes: found.flatMap((one) => one.notes),
+    notes: [...found.flatMap((one) => one.notes), ...notTakenOut(change)],
   };
 };
+
+/** MasterConfig takes a master that restarts out of every haproxy; others it cannot ask for that. */
+const notTakenOut = (change: Change): string[] =>
+  nobodyLeaves(change)
+    ? []
+    : entries(change.settings.loadBalancers)
+        .filter(([, entry]) => entry.kind === "command")
+        .map(
+          ([name]) =>
+            `${name}: its own health check must notice when a staying master's API restarts (openshift-masters cannot take a server out of it for that time)`,
+        );
 
 export function balancer(name: string, facts: BalancerFacts, change: Change): Judgement {
   const settings = change.settings.loadBalancers[name];
@@ -36,9 +50,8 @@ export function balancer(name: string, facts: BalancerFacts, change: Change): Ju
     return refusal(
       `${config} cannot be read (${facts.filesSeen}): correct the path in openshift-masters:loadBalancers`,
     );
-  const own = names(change.survivors).flatMap(
-    (host) => orNothing(() => apiLines(facts.files, identityThere(facts, host, change.survivors))) ?? [],
-  );
+  const identities = names(change.survivors).map((host) => identityThere(facts, host, change.survivors));
+  const own = identities.flatMap((host) => orNothing(() => apiLines(facts.files, host)) ?? []);
   const down = (facts.stats ?? []).filter((row) => /^DOWN/.test(row.status) && own.some((one) => isRowOf(row, one)));
   const api = apiOf(settings);
   return {
@@ -55,16 +68,24 @@ export function balancer(name: string, facts: BalancerFacts, change: Change): Ju
       ...(facts.listening && facts.through.ready
         ? []
         : [
-            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
+            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}${boundIn(facts, identities)}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
           ]),
     ],
     notes: seams(name, facts),
   };
 }
 
+/** Where haproxy takes the requests to the masters, as the files say. */
+function boundIn({ files }: BalancerFacts, hosts: readonly HostIdentity[]): string {
+  const binds = (orNothing(() => bindsFor(files, hosts)) ?? []).filter(({ port }) => port !== undefined);
+  if (binds.length === 0) return "";
+  return `; it binds ${binds.map(({ address, port, file, line }) => `${escapeControls(address)}:${port ?? ""} in ${file} line ${line}`).join(", ")}`;
+}
+
 /** What cannot be promised there. */
 function seams(name: string, facts: BalancerFacts): string[] {
-  const handsOver = facts.workers || facts.files.some(({ text }) => /^\s*stats\s+socket\s.*\bexpose-fd\s+listeners\b/m.test(text));
+  const handsOver =
+    facts.workers || facts.files.some(({ text }) => /^\s*stats\s+socket\s.*\bexpose-fd\s+listeners\b/m.test(text));
   return [
     ...(facts.stats === undefined
       ? [

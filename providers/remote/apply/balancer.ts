@@ -2,14 +2,7 @@
 import { type BalancerFacts, balancerFacts } from "../../plan/facts.ts";
 import { serversIn } from "../../plan/haproxy.ts";
 import { balancerProbe, probeOf, unitShell } from "../../plan/haproxy-probe.ts";
-import {
-  type Wanted,
-  drainScript,
-  ending,
-  proofScript,
-  reloadScript,
-  tellScript,
-} from "../../plan/haproxy-scripts.ts";
+import { type Wanted, drainScript, ending, proofScript, reloadScript, tellScript } from "../../plan/haproxy-scripts.ts";
 import type { HostIdentity } from "../../plan/host.ts";
 import {
   apiLines,
@@ -18,6 +11,7 @@ import {
   disabledEdits,
   identityThere,
   isUp,
+  peersOf,
   runtimeCommand,
 } from "../../plan/plans.ts";
 import { escapeControls, lastLines } from "../../plan/quote.ts";
@@ -48,59 +42,56 @@ export async function lookAt(context: Context, name: string): Promise<BalancerFa
     ok: "any",
   });
   const facts = balancerFacts(stdout, entry.config);
-  if (facts.files.length === 0)
-    throw new Error(`${name}: its configuration could not be read (${facts.filesSeen})`);
+  if (facts.files.length === 0) throw new Error(`${name}: its configuration could not be read (${facts.filesSeen})`);
   return facts;
 }
 
 /** Drops servers: drains them where that is possible, then edits, loads and proves, or puts everything back. */
 export async function balance(context: Context, step: Balance): Promise<void> {
-  const { host: name, on, drain, edits } = step;
+  const { host: name, on, drain, edits, peers } = step;
   const wanted = [...be("gone", step.gone), ...be("up", step.up)];
-  if (drain.length > 0) await drainServers(context, name, on, drain, "nothing");
+  if (drain.length > 0) await drainServers(context, name, on, { servers: drain, peers, then: [] });
   await editLoadProve(context, name, on, edits, wanted, { gone: step.gone, drained: drain });
+  if (drain.length === 0) await drainServers(context, name, on, { servers: [], peers, then: [] });
 }
 
 const be = (what: Wanted["be"], servers: readonly Server[]): Wanted[] =>
   servers.map((server) => ({ server, be: what }));
 
-/** The sessions of drained servers are waited for, bounded: a watch never ends by itself, the API ends it. */
-async function drainServers(
-  context: Context,
-  name: string,
-  facts: BalancerFacts,
-  servers: readonly Server[],
-  then: "nothing" | "maint",
-): Promise<void> {
-  const orders = (state: "drain" | "maint" | "ready") => servers.map((one) => runtimeCommand(facts, one, state));
+/** What is drained: servers at run time, or none where a reload has taken them out already; and the ends of their connections. */
+interface Drained {
+  readonly servers: readonly Server[];
+  readonly peers: readonly string[];
+  /** What they are told when their sessions have ended, or the time has. */
+  readonly then: readonly string[];
+}
+
+/** Open sessions are waited for, bounded: a watch never ends by itself, the API ends it. */
+async function drainServers(context: Context, name: string, facts: BalancerFacts, o: Drained): Promise<void> {
   const seconds = settingsOf(context, name).drain;
-  const names = servers.map(({ server }) => server).join(", ");
-  const script = drainScript({
-    socket: facts.socket,
-    servers,
-    out: orders("drain"),
-    back: orders("ready"),
-    then: then === "maint" ? orders("maint") : [],
-    seconds,
-  });
-  let left = "";
+  if (o.servers.length === 0 && (o.peers.length === 0 || seconds === 0)) return;
+  const orders = (state: "drain" | "ready") => o.servers.map((one) => runtimeCommand(facts, one, state));
+  const script = drainScript({ ...o, socket: facts.socket, out: orders("drain"), back: orders("ready"), seconds });
+  const what = o.peers.length > 0 ? o.peers.join(", ") : o.servers.map(({ server }) => server).join(", ");
+  let left = "0";
   const { code, lines } = await runTold(
     hostOf(context, name),
     script,
-    { what: `draining ${names}`, deadline: seconds + 60, idle: 60 },
+    { what: `draining ${what}`, deadline: seconds + 60, idle: 60 },
     (line) => {
       const [, seen, after] = /^sessions (\d+|unknown) (\d+)$/.exec(line) ?? [];
       if (seen === undefined) return;
       left = seen;
       if (seen !== "0")
-        context.say(`${name}: ${names} drained: ${sessions(seen)} open after ${after ?? ""} s of at most ${seconds}`);
+        context.say(
+          `${name}: no new connections to ${what}; ${open(seen)} after ${after ?? ""} s of at most ${seconds}`,
+        );
     },
   );
-  if (code !== 0) throw new Error(`${name}: draining ${names} failed:\n${told(lines.join("\n"))}`);
-  if (left !== "0")
-    context.say(`${name}: ${sessions(left)} of ${names} left after ${seconds} s; the API ends them itself`);
+  if (code !== 0) throw new Error(`${name}: draining ${what} failed:\n${told(lines.join("\n"))}`);
+  if (left !== "0") context.say(`${name}: ${open(left)} to ${what} after ${seconds} s; the API ends them itself`);
 }
-const sessions = (n: string): string => (n === "1" ? "1 connection" : `${n} connections`);
+const open = (n: string): string => (n === "1" ? "1 is open" : `${n} are open`);
 
 /** Drained servers are in service again; of one that is gone by now haproxy says that it does not know it. */
 async function comeBack(
@@ -152,7 +143,7 @@ async function editLoadProve(
     context.say(`not proved, putting back what was there: ${why}`);
     const again = await putOldBack(context, name, on, done, leaving);
     const kept = done.map(({ before }) => keepName(context, before.path)).join(", ");
-    throw new Error(`${name}: the edit was taken back, and ${again}.\nWhy: ${why}\nWhat was there is kept in ${kept}`, {
+    throw new Error(`${name}: the edit was taken back, and ${again}\nWhy: ${why}\nWhat was there is kept in ${kept}`, {
       cause: error,
     });
   }
@@ -194,9 +185,10 @@ async function loadAndProve(
     ok: [0, ...Object.values(ending)],
   });
   if (code === 0) return;
-  if (code === ending.unproved)
-    throw new Error(`${name}: not proved within ${proof} s:\n${told(stdout)}`);
-  throw new Error(`${name}: ${code === ending.reload ? "haproxy was not loaded anew" : "haproxy refused"}:\n${told(stdout)}`);
+  if (code === ending.unproved) throw new Error(`${name}: not proved within ${proof} s:\n${told(stdout)}`);
+  throw new Error(
+    `${name}: ${code === ending.reload ? "haproxy was not loaded anew" : "haproxy refused"}:\n${told(stdout)}`,
+  );
 }
 
 const told = (output: string): string =>
@@ -228,10 +220,10 @@ async function putOldBack(
     const why = error instanceof Error ? error.message : String(error);
     await comeBack(context, name, on, drained);
     const runsOn = await loadAndProve(context, name, on, wanted, "look").then(
-      () => "haproxy runs on with it",
-      (still: unknown) => `is not proved either: ${still instanceof Error ? still.message : String(still)}`,
+      () => "haproxy runs on as before, which is proved",
+      (still: unknown) => `what runs is not proved either: ${still instanceof Error ? still.message : String(still)}`,
     );
-    return `the old files are in place, but could not be loaded (${why}); the old configuration ${runsOn}`;
+    return `the old files are in place, but could not be loaded:\n${why}\n${runsOn}`;
   }
 }
 
@@ -258,27 +250,30 @@ async function othersUp(
 }
 
 /**
- * A master goes out of service in every load balancer: where only a reload does it, one after the other; then at run time in all others at once, so that
- * its sessions are waited for once.
+ * A master goes out of service in every load balancer: where only a reload does it, one after the other; then at run time in all others. Its open sessions
+ * are waited for in all at the same time.
  */
 export async function takeOut(context: Context, names: readonly string[], node: HostIdentity): Promise<void> {
-  const drained: (() => Promise<void>)[] = [];
+  const drains: (() => Promise<void>)[] = [];
   for (const name of names) {
     const facts = await lookAt(context, name);
     const identity = identityThere(facts, node.name, context.change.survivors);
     const own = apiLines(facts.files, identity);
     if (own.length === 0) continue;
     const others = await othersUp(context, name, facts, own);
+    const peers = peersOf(own, identity);
     if (canSetState(facts)) {
-      drained.push(() => drainServers(context, name, facts, own, "maint"));
+      const then = own.map((one) => runtimeCommand(facts, one, "maint"));
+      drains.push(() => drainServers(context, name, facts, { servers: own, peers, then }));
       continue;
     }
     const edits = disabledEdits(name, facts, identity, true);
     await permit(context);
     if (edits.length > 0) await editLoadProve(context, name, facts, edits, [...be("out", own), ...be("up", others)]);
+    drains.push(() => drainServers(context, name, facts, { servers: [], peers, then: [] }));
   }
   await permit(context);
-  const ended = await Promise.allSettled(drained.map((drain) => drain()));
+  const ended = await Promise.allSettled(drains.map((drain) => drain()));
   for (const one of ended) if (one.status === "rejected") throw one.reason;
 }
 

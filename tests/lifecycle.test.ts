@@ -17,7 +17,7 @@ class Hosts {
   readonly settings = changeOf(4, [3]).settings;
   readonly run = "run";
   readonly date = "20261123";
-  readonly connections = { stats: { connections: 2, commands: 7 } };
+  readonly connections = { stats: { connections: 2, commands: 7 }, sentTo: new Map<string, number>() };
   readonly commands: string[] = [];
   /** Leave and restarts, in order. */
   readonly events: string[] = [];
@@ -61,6 +61,7 @@ class Hosts {
   host(name: string, address: string) {
     const run = (script: string) => {
       this.commands.push(`${name} ${script}`);
+      this.connections.sentTo.set(name, (this.connections.sentTo.get(name) ?? 0) + 1);
       if (name === this.broken) return Promise.reject(new Error(`${name} is gone\x1b[2J`));
       if (script.includes("restart")) this.events.push(name);
       if (this.works && script.includes("restart")) this.left = this.left.filter((one) => one !== name);
@@ -387,7 +388,10 @@ describe("update", () => {
     );
     const order = hosts.events.filter((event, at) => event !== hosts.events[at - 1]);
     assert.deepEqual(order, ["leave", m1, "leave", m0]);
-    assert.equal(printed.at(-1), "[FlannelNetwork] proved; ssh so far: 2 connections, 7 commands");
+    assert.equal(
+      printed.at(-1),
+      "[FlannelNetwork] proved; commands: master-1.example.com 2, master-0.example.com 2; ssh so far: 2 connections, 7 commands",
+    );
     const { record, ...rest } = outs;
     assert.deepEqual(rest, { masters: three, etcd: "known", fact: "new", pending: [], unreachable: [] });
     const { at, steps } = (record as Record<string, { at: string; steps: Inputs[] }>)[m3] ?? assert.fail();

@@ -11,6 +11,7 @@ import {
   homeless,
   identityThere,
   isUp,
+  peersOf,
   planBalancer,
   planMasterConfig,
   rememberedLines,
@@ -126,7 +127,7 @@ describe("a line that a master which stays has lost", () => {
       step.title,
       `put the lost lines of ${master(2)} back where they were, reload haproxy, prove the others UP`,
     );
-    assert.deepEqual([step.gone, step.drain, step.up], [[], [], [api(0), api(1), api(2), api(3)]]);
+    assert.deepEqual([step.gone, step.drain, step.peers, step.up], [[], [], [], [api(0), api(1), api(2), api(3)]]);
     assert.deepEqual(step.commands, [checkCommand(factsOf(lost)), "systemctl reload haproxy"]);
     assert.equal(stepOf(after(lost, step), change, lb0, sketch), undefined);
   });
@@ -260,15 +261,36 @@ describe("what haproxy is told", () => {
   });
   it("the seconds that sessions are waited for are the setting's", () =>
     assert.match(planned(world, declared(change, { drain: 7 }), lb1).commands?.[1] ?? "", /, 7 s at most;/));
+  it("where nothing can be said at run time, the sessions are waited for behind the reload", () => {
+    const kinds = (step: Balance): string[] => (step.commands ?? []).map((one) => one.replace(/ .*/, ""));
+    assert.deepEqual(kinds(planned(world, change, lb1)), ["set", "#", "/usr/sbin/haproxy", "systemctl"]);
+    assert.deepEqual(kinds(planned(world, change, lb0)), ["/usr/sbin/haproxy", "systemctl", "#"]);
+  });
+  it("the connections that are waited for: every address and port of the lines that go", () => {
+    const more = withConfig(
+      world,
+      lb0,
+      (text) =>
+        `${text}backend e\n    server e3 192.168.55.21:2379\n    server e0 192.168.55.8:2379\nbackend s\n    server s3 192.168.55.21\n    server s0 192.168.55.8\n`,
+    );
+    const peers = ["192.168.55.21:8443", "192.168.55.21:2379"];
+    assert.deepEqual(planned(more, change).peers, peers);
+    assert.match(planned(more, change).commands?.at(-1) ?? "", new RegExp(`connections to ${peers.join(", ")}, 60 s`));
+    assert.deepEqual(
+      peersOf([{ port: undefined }], { name: "m", addresses: ["m.example.com", "fd00::1", "10.0.0.1"] }),
+      ["[fd00::1]:8443", "10.0.0.1:8443"],
+    );
+  });
   it("nbproc 2: nothing at run time, since each process has a state of its own", () => {
     const two = withConfig(world, lb1, (text) => swap(text, "    daemon\n", "    daemon\n    nbproc 2\n"));
     const step = planned(two, change, lb1);
-    assert.deepEqual([step.drain, step.commands], [[], [checkCommand(factsOf(two, lb1)), "systemctl reload haproxy"]]);
+    assert.deepEqual(step.drain, []);
+    assert.deepEqual(step.commands?.slice(0, 2), [checkCommand(factsOf(two, lb1)), "systemctl reload haproxy"]);
     assert.deepEqual(step.gone, [line]);
   });
   it("restart: true restarts, and says so", () => {
     const step = planned(world, declared(change, { restart: true, service: "rh-haproxy18" }));
-    assert.equal(step.commands?.at(-1), "systemctl restart rh-haproxy18");
+    assert.equal(step.commands?.[1], "systemctl restart rh-haproxy18");
     assert.match(step.title, /, restart rh-haproxy18, prove the others UP$/);
   });
 });
@@ -319,8 +341,8 @@ describe("names on server lines", () => {
       {
         name: "Refusal",
         message:
-          "lb-0.example.com: /etc/haproxy/haproxy.cfg line 26 (backend atomic-openshift-api): master3 goes to all.example.com:8443, " +
-          "which resolves there to 192.168.55.8 and 192.168.55.21, master-3.example.com among them; write the address out",
+          "lb-0.example.com: /etc/haproxy/haproxy.cfg line 26 (backend atomic-openshift-api) goes to all.example.com:8443, " +
+          "which resolves there to 192.168.55.8 and 192.168.55.21, master-3.example.com among them; write the addresses out, or take master-3.example.com out of that name first",
       },
     ));
   it("one that leads to several that stay is none of its business", () => {

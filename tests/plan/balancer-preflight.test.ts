@@ -26,11 +26,17 @@ const declared = (more: object): Change => ({
 
 describe("the API through a load balancer", () => {
   const remedy = "repair it first, or name where it does in openshift-masters:loadBalancers.lb-0.example.com.api";
+  const binds = "it binds *:8443 in /etc/haproxy/haproxy.cfg line 16";
   it("does not answer: may pass by itself, and the way out is told", () => {
     const { refusals, passing } = judged(lb({ through: { ready: false, asked: "/healthz/ready", seen: "HTTP 503" } }));
     assert.deepEqual(
       [refusals, passing],
-      [[], [`${lb0}: the API does not answer through it at 192.168.55.5:8443 (/healthz/ready: HTTP 503): ${remedy}`]],
+      [
+        [],
+        [
+          `${lb0}: the API does not answer through it at 192.168.55.5:8443 (/healthz/ready: HTTP 503; ${binds}): ${remedy}`,
+        ],
+      ],
     );
   });
   it("nothing listens", () => {
@@ -41,7 +47,9 @@ describe("the API through a load balancer", () => {
       [refusals, passing],
       [
         [],
-        [`${lb0}: the API does not answer through it at 192.168.55.5:8443 (nothing listens on that port): ${remedy}`],
+        [
+          `${lb0}: the API does not answer through it at 192.168.55.5:8443 (nothing listens on that port; ${binds}): ${remedy}`,
+        ],
       ],
     );
   });
@@ -53,7 +61,7 @@ describe("the API through a load balancer", () => {
         lb({ through: { ready: false, asked: "/readyz", seen: "HTTP 500" } }),
         declared({ api: "api.example.com:443" }),
       ).passing.join(),
-      /does not answer through it at api\.example\.com:443 \(\/readyz: HTTP 500\)/,
+      /does not answer through it at api\.example\.com:443 \(\/readyz: HTTP 500; it binds \*:8443 /,
     ));
 });
 

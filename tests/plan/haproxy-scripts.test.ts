@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, type Server, type Socket, connect, createServer } from "node:net";
 import { after, beforeEach, describe, it } from "node:test";
 import {
   type Drain,
@@ -15,7 +16,7 @@ import {
   reloadScript,
   tellScript,
 } from "../../providers/plan/haproxy-scripts.ts";
-import { type Answer, PlayedHost, shells, syntaxOf } from "./played-host.ts";
+import { type Answer, PlayedHost, real, shells, syntaxOf } from "./played-host.ts";
 
 const fixture = (name: string): string => readFileSync(new URL(`../fixtures/haproxy/${name}`, import.meta.url), "utf8");
 const [api, section] = ["192.168.55.5:8443", "backend atomic-openshift-api"];
@@ -31,7 +32,6 @@ beforeEach(() => {
   host.clock();
 });
 const orders = (): string[] => host.read("orders").split("\n").filter(Boolean);
-const besides = (): string[] => orders().filter((one) => one !== "show stat");
 const states = (state: string, ...servers: { server: string }[]): string[] =>
   servers.map(({ server }) => `set server atomic-openshift-api/${server} state ${state}`);
 
@@ -54,7 +54,7 @@ const rows = (...lines: readonly string[]): string => [header, ...lines, "", ""]
 
 describe("every script", () => {
   const odd = "it's $(x) `y`\n";
-  const drain: Drain = { socket: odd, servers: [line(odd)], out: [odd], back: [odd], then: [odd], seconds: 1 };
+  const drain: Drain = { socket: odd, peers: ["[fd00::1]:8443"], out: [odd], back: [odd], then: [odd], seconds: 1 };
   const proof: Proof = {
     service: "haproxy@x",
     api: "[fd00::5]:443",
@@ -122,99 +122,133 @@ describe("tellScript", () => {
 });
 
 describe("drainScript", () => {
+  const [peer1, peer3] = ["192.168.55.12:8443", "192.168.55.21:8443"];
   const drain = (over: Partial<Drain> = {}, shell?: string): Promise<Answer> => {
-    const servers = over.servers ?? [m3];
-    const all = { socket: "/run/s", servers, out: states("drain", ...servers), back: states("ready", ...servers) };
+    const all = { socket: "/run/s", peers: [peer3], out: states("drain", m3), back: states("ready", m3) };
     return host.run(drainScript({ ...all, then: [], seconds: 60, ...over }), shell);
   };
   const lines = ({ stdout }: Answer): string[] => stdout.split("\n").filter(Boolean);
-  /** Sessions of master3 as the seconds go by. */
+  /** So many connections are open, as the seconds go by. */
   const falling = (...counts: readonly number[]): void => {
-    counts.forEach((scur, at) =>
-      host.file(`stat.${at}`, rows(row("master0", { scur: 9 }), row("master3", { scur, smax: 50 }))),
+    counts.forEach((open, at) =>
+      host.file(
+        `open.${at}`,
+        ["Recv-Q Send-Q Local Peer", ...Array.from({ length: open }, () => "0 0 a b"), ""].join("\n"),
+      ),
     );
-    host.clock('[ ! -f "$HERE/stat.$now" ] || mv "$HERE/stat.$now" "$HERE/stat"');
-    host.socket(host.read("stat.0"));
+    host.clock('[ ! -f "$HERE/open.$now" ] || mv "$HERE/open.$now" "$HERE/open.0"');
+    host.fake("ss", 'echo "$*" >>"$HERE/asked"; cat "$HERE/open.0"');
+    host.socket("");
   };
 
   for (const shell of shells)
-    it(`tells the sessions when they change, and ends when none is left (${shell})`, async () => {
+    it(`tells the connections when they change, and ends when none is left (${shell})`, async () => {
       falling(3, 3, 1, 0);
       const answer = await drain({}, shell);
       assert.deepEqual(
         [answer.code, lines(answer), answer.stderr],
         [0, ["sessions 3 0", "sessions 1 2", "sessions 0 3"], ""],
       );
-      assert.deepEqual(besides(), states("drain", m3));
+      assert.deepEqual(orders(), states("drain", m3));
     });
   it("none at the begin: it ends at once", async () => {
     falling(0);
     assert.deepEqual(lines(await drain({ then: states("maint", m3) })), ["sessions 0 0"]);
-    assert.deepEqual(orders(), [...states("drain", m3), "show stat", ...states("maint", m3)]);
+    assert.deepEqual([orders(), host.read("clock")], [states("drain", m3).concat(states("maint", m3)), "0"]);
   });
   it("every ten seconds a line, and an end when the time is over; then what comes next", async () => {
     falling(2);
     const answer = await drain({ seconds: 25, then: states("maint", m3) });
     assert.deepEqual([answer.code, lines(answer)], [0, ["sessions 2 0", "sessions 2 10", "sessions 2 20"]]);
-    assert.deepEqual(besides(), [...states("drain", m3), ...states("maint", m3)]);
-    assert.equal(orders().filter((one) => one === "show stat").length, 26);
+    assert.deepEqual(orders(), [...states("drain", m3), ...states("maint", m3)]);
+    assert.equal(host.read("asked").trimEnd().split("\n").length, 26);
   });
   it("no time to wait: one look", async () => {
     falling(2);
     assert.deepEqual(lines(await drain({ seconds: 0 })), ["sessions 2 0"]);
   });
-  it("sessions of all servers that go, of no other, nor of one whose name is how another's begins", async () => {
-    host.socket(
-      rows(
-        row("FRONTEND", { scur: 100, type: 0 }),
-        row("master3", { scur: 2 }),
-        row("master31", { scur: 40 }),
-        row("master1", { scur: 3 }),
-        row("master1", { pxname: "other", scur: 700 }),
-        row("BACKEND", { scur: 100, type: 1 }),
-      ),
-    );
-    assert.deepEqual(lines(await drain({ servers: [m1, line("master31")], seconds: 0 })), ["sessions 43 0"]);
+  it("asks for the established ones to every address", async () => {
+    falling(0);
+    await drain({ peers: [peer1, peer3, "[fd00::21]:8443"] });
+    assert.equal(host.read("asked"), `-tn state established ( dst ${peer1} or dst ${peer3} or dst [fd00::21]:8443 )\n`);
   });
-  for (const [file, server, open] of [
-    ["show-stat-2.6-drain.csv", "master0", 2],
-    ["show-stat-1.5-states.csv", "master5", 2],
-  ] as const)
-    it(`reads ${file}`, async () => {
-      host.socket(fixture(file));
-      assert.deepEqual(lines(await drain({ servers: [line(server)], seconds: 0 })), [`sessions ${open} 0`]);
+  it("where a reload took the servers out, nobody is told anything", async () => {
+    falling(1, 0);
+    host.fake("socat", "exit 1");
+    assert.deepEqual(await drain({ socket: "", out: [], back: [] }), {
+      code: 0,
+      stdout: "sessions 1 0\nsessions 0 1\n",
+      stderr: "",
     });
+  });
   it("an order that is refused: exit 87, the earlier ones undone, nothing waited for", async () => {
+    falling(2);
     host.file("no", fixture("disable-server-unknown.txt"));
-    host.socket(rows(row("master3", { scur: 2 })), '*master3*drain) cat "$HERE/no" ;;');
-    const { code, stdout } = await drain({ servers: [m1, m3] });
+    host.socket("", '*master3*drain) cat "$HERE/no" ;;');
+    const { code, stdout } = await drain({ out: states("drain", m1, m3), back: states("ready", m1, m3) });
     assert.equal(code, ending.refused);
     assert.match(
       stdout,
-      /^haproxy was told: set server atomic-openshift-api\/master3 state drain; it said: No such server\./,
+      /^haproxy was told: set server atomic-openshift-api\/master3 state drain; it said: No such server\.\n/,
     );
-    assert.deepEqual(orders(), [...states("drain", m1, m3), ...states("ready", m1, m3)]);
+    assert.deepEqual([orders(), host.read("asked")], [[...states("drain", m1, m3), ...states("ready", m1, m3)], ""]);
   });
-  it("of those behind the time an order that is refused takes nothing back", async () => {
-    host.socket(rows(row("master3")), "*maint) echo no ;;");
+  it("one that is refused behind the time takes nothing back", async () => {
+    falling(0);
+    host.socket("", "*maint) echo no ;;");
     const { code, stdout } = await drain({ then: states("maint", m3) });
     assert.deepEqual(
       [code, stdout.split("\n")[1]],
-      [87, "haproxy was told: set server atomic-openshift-api/master3 state maint; it said: no"],
+      [ending.refused, "haproxy was told: set server atomic-openshift-api/master3 state maint; it said: no"],
     );
-    assert.deepEqual(besides(), states("drain", m3).concat(states("maint", m3)));
+    assert.deepEqual(orders(), states("drain", m3).concat(states("maint", m3)));
   });
-  it("a socket that dies: nobody knows, and the time is waited for", async () => {
+  it("where the connections cannot be told, the time is waited for", async () => {
     falling(3);
-    host.clock('[ "$now" != 2 ] || rm "$HERE/bin/socat"');
+    host.clock(`[ "$now" != 2 ] || printf '#!/bin/sh\nexit 1\n' >"$HERE/bin/ss"`);
     const answer = await drain({ seconds: 14 });
     assert.deepEqual([answer.code, lines(answer)], [0, ["sessions 3 0", "sessions unknown 2", "sessions unknown 12"]]);
   });
-  it("an answer that is no table is no 0", async () => {
-    host.socket("Unknown command\n");
-    assert.deepEqual(lines(await drain({ seconds: 0 })), ["sessions unknown 0"]);
+  it("a socket that does not answer ends it before anything is waited for", async () => {
+    falling(3);
+    host.fake("socat", "exit 1");
+    const { code, stdout } = await drain();
+    assert.deepEqual([code, stdout.split(";")[0]], [ending.refused, `haproxy was told: ${states("drain", m3).join()}`]);
+  });
+
+  it("of real connections, by the real ss", async (t) => {
+    if (real("ss") === undefined) {
+      t.skip("there is no ss here");
+      return;
+    }
+    const realHost = new PlayedHost(["ss"]);
+    hosts.push(realHost);
+    const [server, other] = [createServer(), createServer()];
+    const ports = await Promise.all([server, other].map(listens));
+    const open = await Promise.all([...[0, 0, 0].map(() => connected(ports[0] ?? 0)), connected(ports[1] ?? 0)]);
+    try {
+      const peers = [`127.0.0.1:${ports[0] ?? 0}`, "[::1]:1"];
+      const look = (seconds: number) =>
+        realHost.run(drainScript({ socket: "", peers, out: [], back: [], then: [], seconds }));
+      assert.equal((await look(0)).stdout, "sessions 3 0\n");
+      const closing = look(20);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      open.slice(0, 3).forEach((one) => one.destroy());
+      assert.match((await closing).stdout, /^sessions 3 0\nsessions 0 [1-9]\n$/);
+    } finally {
+      open.forEach((one) => one.destroy());
+      server.close();
+      other.close();
+    }
   });
 });
+
+const listens = (server: Server): Promise<number> =>
+  new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)));
+const connected = (port: number): Promise<Socket> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(socket));
+  });
 
 describe("reloadScript", () => {
   const load = (

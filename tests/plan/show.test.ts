@@ -326,7 +326,7 @@ describe("render", () => {
   it("a balance step without edits has none", () => {
     const on = world.balancers["lb-0.example.com"];
     assert.ok(isReachable(on));
-    const step: Step = { do: "balance", host: "lb", title: "t", on, edits: [], drain: [], gone: [], up: [] };
+    const step: Step = { do: "balance", host: "lb", title: "t", on, edits: [], drain: [], peers: [], gone: [], up: [] };
     assert.deepEqual(editsOf(step), []);
     assert.equal(render([step]), "  1. lb: t");
   });

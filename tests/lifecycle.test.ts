@@ -60,8 +60,8 @@ class Hosts {
   }
   host(name: string, address: string) {
     const run = (script: string) => {
-      this.commands.push(`${name} ${script}`);
       this.connections.sentTo.set(name, (this.connections.sentTo.get(name) ?? 0) + 1);
+      this.commands.push(`${name} ${script}`);
       if (name === this.broken) return Promise.reject(new Error(`${name} is gone\x1b[2J`));
       if (script.includes("restart")) this.events.push(name);
       if (this.works && script.includes("restart")) this.left = this.left.filter((one) => one !== name);
@@ -391,7 +391,7 @@ describe("update", () => {
     assert.deepEqual(order, ["leave", m1, "leave", m0]);
     assert.equal(
       printed.at(-1),
-      "[FlannelNetwork] proved; commands: master-1.example.com 2, master-0.example.com 2; ssh so far: 2 connections, 7 commands",
+      `[FlannelNetwork] proved; commands: ${m1} 2, ${m0} 2; ssh so far: 2 connections, 7 commands`,
     );
     const { record, ...rest } = outs;
     assert.deepEqual(rest, { masters: three, etcd: "known", fact: "new", pending: [], unreachable: [] });

@@ -90,16 +90,18 @@ done <<END
 $files
 END
 `;
-const shellParts = `
+/** `born`: when the youngest process of `$main` and below it began, which is the one that has read the files last; 0 without one. ps has no better than whole seconds. */
+export const born = `
+born() { ps -eo pid=,ppid=,etimes= | awk -v main="$main" -v now="$(date +%s)" '{ parent[$1] = $2; age[$1] = $3 }
+  END { for (i in parent) { j = i; while (j > 1 && j != main) j = parent[j]; if (j == main && main != "" && main != 0 && (y == "" || age[i] < y)) y = age[i] } print y == "" ? 0 : now - y }'; }
+`;
+const shellParts = `${born}
 kept() { for one in "$1".before-*; do [ ! -f "$one" ] || stat -c %Z -- "$one"; done | sort -n | tail -n 1; }
 configs() { printf '%s\\n' "$files" | while IFS= read -r f; do [ ! -f "$f" ] || [ "$(stat -Lc %s -- "$f")" -gt 4194304 ] || { cat -- "$f"; echo; }; done; }
 # 0 = admin-level: of several sockets the first such one, else the first
 sockets() { configs | tr -d '\\r' | awk '$1 == "stats" && $2 == "socket" { p = $3; sub(/^unix@/, "", p); gsub(/["\\047]/, "", p); l = 1
   for (i = 4; i < NF; i++) { if ($i ~ /^#/) break; if ($i == "level" && $(i + 1) == "admin") l = 0 }
   if (p ~ /^\\//) print l, p }' | sort -s -n -k 1,1 | head -n 1; }
-# when the youngest process of the unit began: the one that has read the files last
-born() { ps -eo pid=,ppid=,etimes= | awk -v main="$main" -v now="$(date +%s)" '{ parent[$1] = $2; age[$1] = $3 }
-  END { for (i in parent) { j = i; while (j > 1 && j != main) j = parent[j]; if (j == main && (y == "" || age[i] < y)) y = age[i] } if (y != "") print now - y }'; }
 aliases() { { configs | tr -d '\\r' | awk '$1 == "server" || $1 == "server-template" { a = $1 == "server" ? $3 : $4; sub(/^[a-z0-9+]*@/, "", a); sub(/:[^:]*$/, "", a); print a }'; printf '%s\\n' "$@"; } |
   grep -E '^[A-Za-z0-9][A-Za-z0-9._-]*$' | grep -vE '^[0-9.]+$' | sort -u | head -n 100 | { end=$(( $(date +%s) + 15 ))
   while IFS= read -r name; do [ "$(date +%s)" -lt $end ] || break

@@ -1,5 +1,5 @@
 /** Pure: what is run on a load balancer, each in one command: drain and wait, reload, prove. */
-import { askSocket, portOf } from "./haproxy-probe.ts";
+import { askSocket, born, portOf } from "./haproxy-probe.ts";
 import { backendOf } from "./plans/balancer.ts";
 import { readiness } from "./probe.ts";
 import { quote, sh } from "./quote.ts";
@@ -49,7 +49,7 @@ export const drainScript = (o: Drain): string => `${tell(o.socket)}
 undo() { for again in ${o.back.map(quote).join(" ")}; do ask "$socket" "$again" >/dev/null 2>&1; done; }
 ${o.out.length === 0 ? "" : sh`tell ${o.out}`}
 undo() { :; }
-sessions() { out=$(ss -tn state established ${quote(`( ${o.peers.map((peer) => `dst ${peer}`).join(" or ")} )`)} 2>/dev/null) && printf '%s\n' "$out" | tail -n +2 | wc -l | tr -d ' ' || echo unknown; }
+sessions() { out=$(ss -tn state established ${quote(`( ${o.peers.map((peer) => `dst ${peer}`).join(" or ")} )`)} 2>/dev/null) && printf '%s\\n' "$out" | awk 'END { print NR - 1 }' || echo unknown; }
 begun=$(date +%s)
 end=$((begun + ${o.seconds})) told=0 last=
 while :; do
@@ -101,16 +101,19 @@ const judge = `awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) { name = $i; sub(/^#
 export const proofScript = (o: Proof): string => {
   const unit = `${o.service}.service`;
   const wanted = o.wanted.map(({ be, server }) => `${be} ${named(server)}`).join(" ");
-  return `${askSocket}${readiness("through", o.api)}
+  return `${askSocket}${born}${readiness("through", o.api)}
 begun=$(date +%s)
 ${o.first.script}
-born() { main=$(systemctl show -p MainPID ${quote(unit)} | cut -d= -f2); ps -eo pid=,ppid=,etimes= | awk -v main="$main" -v now="$(date +%s)" '{ p[$1] = $2; age[$1] = $3 }
-  END { for (i in p) { j = i; while (j > 1 && j != main) j = p[j]; if (j == main && (y == "" || age[i] < y)) y = age[i] } print y == "" ? 0 : now - y }'; }
 look() {
   state=$(systemctl show -p ActiveState ${quote(unit)} | cut -d= -f2)
   case $state in active|reloading) ;; *) echo "the unit is $state"; return ;; esac
   ss -ltn ${quote(`sport = :${portOf(o.api)}`)} | tail -n +2 | grep -q . || { echo "nothing listens on port ${portOf(o.api)}"; return; }
-${o.first.reloads ? `  [ "$(born)" -ge $((begun - 1)) ] || { echo "no process was started by the reload"; return; }\n` : ""}${
+${
+  o.first.reloads
+    ? `  main=$(systemctl show -p MainPID ${quote(unit)} | cut -d= -f2)
+  [ "$(born)" -ge $((begun - 1)) ] || { echo "no process was started by the reload"; return; }\n`
+    : ""
+}${
     o.socket === ""
       ? ""
       : `  rows=$(ask ${quote(o.socket)} 'show stat') || { echo "its stats socket does not answer"; return; }

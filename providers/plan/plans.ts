@@ -19,6 +19,7 @@ export {
   disabledEdits,
   homeless,
   identityThere,
+  isMaintained,
   isRowOf,
   isUp,
   peersOf,

@@ -28,6 +28,7 @@ import {
   master,
   removal,
   swap,
+  unreachable,
   withBalancer,
   withConfig,
   withMaster,
@@ -305,8 +306,14 @@ describe("an edit of ours that was not loaded", () => {
     assert.deepEqual(step.up, [api(0), api(1), api(2)]);
   });
   it("one that was needs nothing", () => assert.equal(stepOf(edited, change), undefined));
-  it("is no business of a run in which nobody leaves", () =>
-    assert.equal(stepOf(withBalancer(world, lb0, { unloaded: true }), changeOf(4, [])), undefined));
+  it("by which a lost line came back, too: nobody leaves then", () => {
+    const step = planned(withBalancer(world, lb0, { unloaded: true }), changeOf(4, []));
+    assert.deepEqual([step.edits, step.gone, step.peers], [[], [], []]);
+    assert.match(step.title, /it still runs without the last edit$/);
+    assert.equal(stepOf(world, changeOf(4, [])), undefined);
+  });
+  it("on a load balancer that cannot be asked nothing is to be done", () =>
+    assert.deepEqual(planBalancer(lb0)(unreachable(world, lb0), changeOf(4, [])), []));
   it("with its restart, where that is set", () =>
     assert.match(
       planned(withBalancer(edited, lb0, { unloaded: true }), declared(change, { restart: true })).title,

@@ -9,34 +9,26 @@ import { addressOf, master, mastersOf, removal, swap, withBalancer, withConfig }
 const [lb0, lb1] = ["lb-0.example.com", "lb-1.example.com"];
 const four = mastersOf(4);
 const { world, change } = removal(4, [3]);
+const entry = change.settings.loadBalancers[lb0];
+assert.ok(entry?.kind === "haproxy");
+const at0 = entry;
 const judged = (so: World, wanted: Change = change): Judgement => judge(so, wanted, four);
 const lb = (patch: Partial<BalancerFacts>, name = lb0): World => withBalancer(world, name, patch);
 const declared = (more: object): Change => ({
   ...change,
   settings: {
     ...change.settings,
-    loadBalancers: Object.fromEntries(
-      Object.entries(change.settings.loadBalancers).map(([name, one]) => [
-        name,
-        name === lb0 ? { ...one, ...more } : one,
-      ]),
-    ),
+    loadBalancers: { ...change.settings.loadBalancers, [lb0]: { ...at0, ...more } },
   },
 });
 
 describe("the API through a load balancer", () => {
   const remedy = "repair it first, or name where it does in openshift-masters:loadBalancers.lb-0.example.com.api";
-  const binds = "it binds *:8443 in /etc/haproxy/haproxy.cfg line 16";
   it("does not answer: may pass by itself, and the way out is told", () => {
     const { refusals, passing } = judged(lb({ through: { ready: false, asked: "/healthz/ready", seen: "HTTP 503" } }));
     assert.deepEqual(
       [refusals, passing],
-      [
-        [],
-        [
-          `${lb0}: the API does not answer through it at 192.168.55.5:8443 (/healthz/ready: HTTP 503; ${binds}): ${remedy}`,
-        ],
-      ],
+      [[], [`${lb0}: the API does not answer through it at 192.168.55.5:8443 (/healthz/ready: HTTP 503): ${remedy}`]],
     );
   });
   it("nothing listens", () => {
@@ -47,21 +39,28 @@ describe("the API through a load balancer", () => {
       [refusals, passing],
       [
         [],
-        [
-          `${lb0}: the API does not answer through it at 192.168.55.5:8443 (nothing listens on that port; ${binds}): ${remedy}`,
-        ],
+        [`${lb0}: the API does not answer through it at 192.168.55.5:8443 (nothing listens on that port): ${remedy}`],
       ],
     );
   });
   it("answers, while somebody else has the port: that is no proof", () =>
     assert.match(judged(lb({ listening: false })).passing.join(), /nothing listens on that port/));
+  it("where haproxy binds is told if it is elsewhere", () => {
+    const elsewhere = withConfig(lb({ listening: false }), lb0, (text) =>
+      swap(text, "bind *:8443", "bind 10.0.0.9:443"),
+    );
+    assert.match(
+      judged(elsewhere).passing.join(),
+      /\(nothing listens on that port; it binds 10\.0\.0\.9:443 in \/etc\/haproxy\/haproxy\.cfg line \d+\): repair it first/,
+    );
+  });
   it("is asked where the settings say", () =>
     assert.match(
       judged(
         lb({ through: { ready: false, asked: "/readyz", seen: "HTTP 500" } }),
         declared({ api: "api.example.com:443" }),
       ).passing.join(),
-      /does not answer through it at api\.example\.com:443 \(\/readyz: HTTP 500; it binds \*:8443 /,
+      /does not answer through it at api\.example\.com:443 \(\/readyz: HTTP 500; it binds \*:8443 in/,
     ));
 });
 
@@ -156,5 +155,28 @@ describe("haproxy's own check", () => {
     assert.deepEqual(judged(so).refusals, [
       `${lb0}: haproxy does not accept its own configuration ${files.join(", ")} as it is now: [ALERT] b.cfg:3; repair it first`,
     ]);
+  });
+});
+
+describe("a server that was taken out of service at run time", () => {
+  const with1 = (status: string, text = (whole: string) => whole): World =>
+    withBalancer(withConfig(world, lb1, text), lb1, ({ stats }) => ({
+      stats: (stats ?? []).map((row) => (row.server === "master1" ? { ...row, status } : row)),
+    }));
+  const told = (so: World): string => judged(so).notes.join();
+  for (const status of ["MAINT", "DRAIN"])
+    it(`${status}: a reload puts it back, and that is told`, () => {
+      assert.match(
+        told(with1(status)),
+        /lb-1\.example\.com: master1 of backend atomic-openshift-api was taken out of service at run time; a reload puts it back: mark it `disabled` in \/etc\/haproxy\/haproxy\.cfg/,
+      );
+      assert.deepEqual(judged(with1(status)).refusals, []);
+    });
+  it("not of one that the file disables, nor of one that is in service", () => {
+    assert.doesNotMatch(
+      told(with1("MAINT", (text) => swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check disabled"))),
+      /at run time/,
+    );
+    assert.doesNotMatch(told(world), /at run time/);
   });
 });

@@ -271,7 +271,7 @@ describe("when the youngest process of the unit began", () => {
     const main = host.process(["haproxy", "-f", "haproxy.cfg"], { exe: host.at("sbin/haproxy"), cwd: host.folder });
     host.fake("ps", `cat <<'END'\n${table(main).join("\n")}\nEND`);
     const text = (await look()).part("born").trim();
-    return text === "" ? undefined : Math.round(Date.now() / 1000 - Number(text));
+    return text === "0" ? undefined : Math.round(Date.now() / 1000 - Number(text));
   };
   const near = (age: number | undefined, seconds: number): void =>
     assert.ok(age !== undefined && Math.abs(age - seconds) <= 2, `${age} is not ${seconds}`);
@@ -357,13 +357,15 @@ describe("names and the API", () => {
     );
     host.file(
       "haproxy.cfg",
-      "backend b\n  server a C.example.com:8443\n  server b ipv4@d.example.com:8443\r\n  server c 10.0.0.1:8443\n  server d [fd00::1]:8443\n  server e unix@/run/x\n  server f lone\n  server g -x.example.com:1\n",
+      "backend b\n  server a C.example.com:8443\n  server b ipv4@d.example.com:8443\r\n  server c 10.0.0.1:8443\n  server d [fd00::1]:8443\n  server e unix@/run/x\n  server f lone\n  server g -x.example.com:1\n  server-template h 3 t.example.com:8443\n",
     );
     start(["-f", "haproxy.cfg"]);
     const { facts } = await look({ names: ["c.example.com", "m0.example.com"] });
     assert.deepEqual(
       host.read("asked").trim().split("\n").sort(),
-      ["C.example.com", "c.example.com", "d.example.com", "lone", "m0.example.com"].map((name) => `ahosts ${name}`),
+      ["C.example.com", "c.example.com", "d.example.com", "lone", "m0.example.com", "t.example.com"].map(
+        (name) => `ahosts ${name}`,
+      ),
     );
     assert.deepEqual(facts.aliases["m0.example.com"], []);
     assert.deepEqual(facts.aliases["c.example.com"], ["10.0.0.1", "10.0.0.2"]);

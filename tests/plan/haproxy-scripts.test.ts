@@ -54,7 +54,7 @@ const rows = (...lines: readonly string[]): string => [header, ...lines, "", ""]
 
 describe("every script", () => {
   const odd = "it's $(x) `y`\n";
-  const drain: Drain = { socket: odd, peers: ["[fd00::1]:8443"], out: [odd], back: [odd], then: [odd], seconds: 1 };
+  const drain: Drain = { socket: odd, peers: [odd], out: [odd], back: [odd], then: [odd], seconds: 1 };
   const proof: Proof = {
     service: "haproxy@x",
     api: "[fd00::5]:443",
@@ -122,27 +122,25 @@ describe("tellScript", () => {
 });
 
 describe("drainScript", () => {
-  const [peer1, peer3] = ["192.168.55.12:8443", "192.168.55.21:8443"];
-  const drain = (over: Partial<Drain> = {}, shell?: string): Promise<Answer> => {
-    const all = { socket: "/run/s", peers: [peer3], out: states("drain", m3), back: states("ready", m3) };
-    return host.run(drainScript({ ...all, then: [], seconds: 60, ...over }), shell);
+  const peers = ["192.168.55.21:8443"];
+  const drain = (over: Partial<Drain> & { servers?: { section: string; server: string }[] } = {}, shell?: string) => {
+    const { servers = [m3], ...more } = over;
+    const all = { socket: "/run/s", peers, out: states("drain", ...servers), back: states("ready", ...servers) };
+    return host.run(drainScript({ ...all, then: [], seconds: 60, ...more }), shell);
   };
   const lines = ({ stdout }: Answer): string[] => stdout.split("\n").filter(Boolean);
-  /** So many connections are open, as the seconds go by. */
+  /** Connections to the servers as the seconds go by, below the header of ss. */
   const falling = (...counts: readonly number[]): void => {
-    counts.forEach((open, at) =>
-      host.file(
-        `open.${at}`,
-        ["Recv-Q Send-Q Local Peer", ...Array.from({ length: open }, () => "0 0 a b"), ""].join("\n"),
-      ),
-    );
-    host.clock('[ ! -f "$HERE/open.$now" ] || mv "$HERE/open.$now" "$HERE/open.0"');
-    host.fake("ss", 'echo "$*" >>"$HERE/asked"; cat "$HERE/open.0"');
-    host.socket("");
+    const list = (n: number) => `Recv-Q Send-Q Local Peer\n${"0 0 192.168.55.5:40000 192.168.55.21:8443\n".repeat(n)}`;
+    counts.forEach((count, at) => host.file(`open.${at}`, list(count)));
+    host.file("open", list(counts[0] ?? 0));
+    host.clock('[ ! -f "$HERE/open.$now" ] || mv "$HERE/open.$now" "$HERE/open"');
+    host.fake("ss", 'printf "%s\\n" "$*" >>"$HERE/asked"; cat "$HERE/open"');
+    host.socket(rows(row("master3")));
   };
 
   for (const shell of shells)
-    it(`tells the connections when they change, and ends when none is left (${shell})`, async () => {
+    it(`tells the open connections when they change, and ends when none is left (${shell})`, async () => {
       falling(3, 3, 1, 0);
       const answer = await drain({}, shell);
       assert.deepEqual(
@@ -150,11 +148,25 @@ describe("drainScript", () => {
         [0, ["sessions 3 0", "sessions 1 2", "sessions 0 3"], ""],
       );
       assert.deepEqual(orders(), states("drain", m3));
+      assert.match(host.read("asked"), /^-tn state established \( dst 192\.168\.55\.21:8443 \)$/m);
     });
+  it("of several servers all connections, by address and port", async () => {
+    falling(1, 0);
+    await drain({ peers: ["192.168.55.21:8443", "[fd00::21]:443"] });
+    assert.match(
+      host.read("asked"),
+      /^-tn state established \( dst 192\.168\.55\.21:8443 or dst \[fd00::21\]:443 \)$/m,
+    );
+  });
+  it("where a reload took the server out nobody is told anything", async () => {
+    falling(2, 0);
+    assert.deepEqual(lines(await drain({ socket: "", servers: [] })), ["sessions 2 0", "sessions 0 1"]);
+    assert.deepEqual(orders(), []);
+  });
   it("none at the begin: it ends at once", async () => {
     falling(0);
     assert.deepEqual(lines(await drain({ then: states("maint", m3) })), ["sessions 0 0"]);
-    assert.deepEqual([orders(), host.read("clock")], [states("drain", m3).concat(states("maint", m3)), "0"]);
+    assert.deepEqual(orders(), [...states("drain", m3), ...states("maint", m3)]);
   });
   it("every ten seconds a line, and an end when the time is over; then what comes next", async () => {
     falling(2);
@@ -167,45 +179,31 @@ describe("drainScript", () => {
     falling(2);
     assert.deepEqual(lines(await drain({ seconds: 0 })), ["sessions 2 0"]);
   });
-  it("asks for the established ones to every address", async () => {
-    falling(0);
-    await drain({ peers: [peer1, peer3, "[fd00::21]:8443"] });
-    assert.equal(host.read("asked"), `-tn state established ( dst ${peer1} or dst ${peer3} or dst [fd00::21]:8443 )\n`);
-  });
-  it("where a reload took the servers out, nobody is told anything", async () => {
-    falling(1, 0);
-    host.fake("socat", "exit 1");
-    assert.deepEqual(await drain({ socket: "", out: [], back: [] }), {
-      code: 0,
-      stdout: "sessions 1 0\nsessions 0 1\n",
-      stderr: "",
-    });
-  });
   it("an order that is refused: exit 87, the earlier ones undone, nothing waited for", async () => {
     falling(2);
     host.file("no", fixture("disable-server-unknown.txt"));
-    host.socket("", '*master3*drain) cat "$HERE/no" ;;');
-    const { code, stdout } = await drain({ out: states("drain", m1, m3), back: states("ready", m1, m3) });
+    host.socket(rows(row("master3")), '*master3*drain) cat "$HERE/no" ;;');
+    const { code, stdout } = await drain({ servers: [m1, m3] });
     assert.equal(code, ending.refused);
     assert.match(
       stdout,
-      /^haproxy was told: set server atomic-openshift-api\/master3 state drain; it said: No such server\.\n/,
+      /^haproxy was told: set server atomic-openshift-api\/master3 state drain; it said: No such server\./,
     );
-    assert.deepEqual([orders(), host.read("asked")], [[...states("drain", m1, m3), ...states("ready", m1, m3)], ""]);
+    assert.deepEqual(orders(), [...states("drain", m1, m3), ...states("ready", m1, m3)]);
   });
-  it("one that is refused behind the time takes nothing back", async () => {
+  it("of those behind the time an order that is refused takes nothing back", async () => {
     falling(0);
-    host.socket("", "*maint) echo no ;;");
+    host.socket(rows(row("master3")), "*maint) echo no ;;");
     const { code, stdout } = await drain({ then: states("maint", m3) });
     assert.deepEqual(
       [code, stdout.split("\n")[1]],
-      [ending.refused, "haproxy was told: set server atomic-openshift-api/master3 state maint; it said: no"],
+      [87, "haproxy was told: set server atomic-openshift-api/master3 state maint; it said: no"],
     );
     assert.deepEqual(orders(), states("drain", m3).concat(states("maint", m3)));
   });
-  it("where the connections cannot be told, the time is waited for", async () => {
+  it("an ss that cannot tell: nobody knows, and the time is waited for", async () => {
     falling(3);
-    host.clock(`[ "$now" != 2 ] || printf '#!/bin/sh\nexit 1\n' >"$HERE/bin/ss"`);
+    host.clock('[ "$now" != 2 ] || printf "#!/bin/sh\\nexit 1\\n" >"$HERE/bin/ss"');
     const answer = await drain({ seconds: 14 });
     assert.deepEqual([answer.code, lines(answer)], [0, ["sessions 3 0", "sessions unknown 2", "sessions unknown 12"]]);
   });
@@ -214,6 +212,7 @@ describe("drainScript", () => {
     host.fake("socat", "exit 1");
     const { code, stdout } = await drain();
     assert.deepEqual([code, stdout.split(";")[0]], [ending.refused, `haproxy was told: ${states("drain", m3).join()}`]);
+    assert.equal(host.read("asked"), "");
   });
 
   it("of real connections, by the real ss", async (t) => {
@@ -221,24 +220,22 @@ describe("drainScript", () => {
       t.skip("there is no ss here");
       return;
     }
-    const realHost = new PlayedHost(["ss"]);
-    hosts.push(realHost);
-    const [server, other] = [createServer(), createServer()];
-    const ports = await Promise.all([server, other].map(listens));
-    const open = await Promise.all([...[0, 0, 0].map(() => connected(ports[0] ?? 0)), connected(ports[1] ?? 0)]);
+    host = new PlayedHost(["ss"]);
+    hosts.push(host);
+    const servers = [createServer(), createServer()];
+    const [port = 0, other = 0] = await Promise.all(servers.map(listens));
+    const ours = await Promise.all([port, port, port].map(connected));
+    const theirs = await connected(other);
     try {
-      const peers = [`127.0.0.1:${ports[0] ?? 0}`, "[::1]:1"];
-      const look = (seconds: number) =>
-        realHost.run(drainScript({ socket: "", peers, out: [], back: [], then: [], seconds }));
-      assert.equal((await look(0)).stdout, "sessions 3 0\n");
-      const closing = look(20);
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      open.slice(0, 3).forEach((one) => one.destroy());
-      assert.match((await closing).stdout, /^sessions 3 0\nsessions 0 [1-9]\n$/);
+      const here = { socket: "", servers: [], peers: [`127.0.0.1:${port}`, "[::1]:1"] };
+      assert.deepEqual(lines(await drain({ ...here, seconds: 0 })), ["sessions 3 0"]);
+      const ending = drain({ ...here, seconds: 20 });
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      for (const one of ours) one.destroy();
+      assert.match((await ending).stdout, /^sessions 3 0\nsessions 0 [1-9]\n$/);
     } finally {
-      open.forEach((one) => one.destroy());
-      server.close();
-      other.close();
+      for (const one of [...ours, theirs]) one.destroy();
+      for (const one of servers) one.close();
     }
   });
 });

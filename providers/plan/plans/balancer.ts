@@ -86,8 +86,8 @@ export const planBalancer =
   (world, change): Step[] => {
     const settings = change.settings.loadBalancers[balancer];
     if (settings?.kind !== "haproxy") return [];
-    const back = nobodyLeaves(change) && entries(sketch).length === 0 ? [] : lost(world, change, balancer, sketch);
-    if (nobodyLeaves(change) && back.length === 0) return [];
+    const back = lost(world, change, balancer, sketch);
+    if (nobodyLeaves(change) && back.length === 0 && !isUnloaded(world, balancer)) return [];
     const facts = balancerOf(world, change, balancer);
     const { files, dropped, peers } = there(balancer, () => withoutLeaving(facts, change));
     const after = back.reduce((now, name) => restored(now, facts, sketch, name, change), files);
@@ -167,10 +167,15 @@ const editsBetween = (facts: BalancerFacts, files: readonly ConfigFile[]): Edit[
     return after === before.text ? [] : [{ before, after }];
   });
 
+function isUnloaded(world: World, balancer: string): boolean {
+  const facts = world.balancers[balancer];
+  return isReachable(facts) && facts.unloaded;
+}
+
 /** Masters that stay and work, of which a pool has lost a line that can be put back. */
 function lost(world: World, change: Change, balancer: string, sketch: Sketch): string[] {
   const facts = world.balancers[balancer];
-  if (!isReachable(facts) || facts.files.length === 0) return [];
+  if (entries(sketch).length === 0 || !isReachable(facts) || facts.files.length === 0) return [];
   return Object.keys(change.survivors).filter((name) => {
     const master = world.masters[name];
     if (!isReachable(master) || !master.readiness.ready) return false;
@@ -291,13 +296,15 @@ export function wayOut(world: World, balancer: string, name: string, change: Cha
     .join("; ");
 }
 
+/** At run time, whatever the files say. */
+export const isMaintained = (rows: readonly ServerStats[], line: Server): boolean =>
+  rows.some((row) => isRowOf(row, line) && /^(?:MAINT(?! \(resolution)|DRAIN)/.test(row.status));
+
 /** In the files or at run time, the host's servers are not in service. */
 export function isOut(world: World, change: Change, balancer: string, name: string): boolean {
   const facts = balancerOf(world, change, balancer);
   const own = apiLines(facts.files, identityThere(facts, name, change.survivors));
-  const inMaintenance = (one: Server) =>
-    (facts.stats ?? []).some((row) => isRowOf(row, one) && /^(?:MAINT(?! \(resolution)|DRAIN)/.test(row.status));
-  return own.some((one) => one.disabled || inMaintenance(one));
+  return own.some((one) => one.disabled || isMaintained(facts.stats ?? [], one));
 }
 
 /** The edits of the load balancer's files by which a server goes out or comes back. */

@@ -1,10 +1,19 @@
 /** Load balancers, the inventory, other nodes, room for the backups, and every edit tried beforehand. */
 import { type BalancerFacts, isReachable } from "../facts.ts";
-import { bindsFor } from "../haproxy.ts";
+import { type FileEntry, bindsFor } from "../haproxy.ts";
+import { portOf } from "../haproxy-probe.ts";
 import type { HostIdentity } from "../host.ts";
 import { resolveInventory } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
-import { apiLines, clusterPlanners, endpointOf, identityThere, inventoryForm, isRowOf } from "../plans.ts";
+import {
+  apiLines,
+  clusterPlanners,
+  endpointOf,
+  identityThere,
+  inventoryForm,
+  isMaintained,
+  isRowOf,
+} from "../plans.ts";
 import { nobodyLeaves } from "../plans/asked.ts";
 import { escapeControls } from "../quote.ts";
 import { apiOf } from "../settings.ts";
@@ -68,19 +77,28 @@ export function balancer(name: string, facts: BalancerFacts, change: Change): Ju
       ...(facts.listening && facts.through.ready
         ? []
         : [
-            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}${boundIn(facts, identities)}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
+            `${name}: the API does not answer through it at ${api} (${facts.listening ? `${facts.through.asked}: ${facts.through.seen}` : "nothing listens on that port"}${boundElsewhere(facts, identities, api)}): repair it first, or name where it does in openshift-masters:loadBalancers.${name}.api`,
           ]),
     ],
-    notes: seams(name, facts),
+    notes: [...forgotten(name, facts, own), ...seams(name, facts)],
   };
 }
 
-/** Where haproxy takes the requests to the masters, as the files say. */
-function boundIn({ files }: BalancerFacts, hosts: readonly HostIdentity[]): string {
+/** Where haproxy takes the requests to the masters, as the files say, if that is elsewhere. */
+function boundElsewhere({ files }: BalancerFacts, hosts: readonly HostIdentity[], api: string): string {
   const binds = (orNothing(() => bindsFor(files, hosts)) ?? []).filter(({ port }) => port !== undefined);
-  if (binds.length === 0) return "";
+  if (binds.length === 0 || binds.some(({ port }) => String(port) === portOf(api))) return "";
   return `; it binds ${binds.map(({ address, port, file, line }) => `${escapeControls(address)}:${port ?? ""} in ${file} line ${line}`).join(", ")}`;
 }
+
+/** A reload forgets what haproxy was told at run time; what the files disable stays out. */
+const forgotten = (name: string, { stats = [] }: BalancerFacts, own: readonly FileEntry[]): string[] =>
+  own
+    .filter((one) => !one.disabled && isMaintained(stats, one))
+    .map(
+      (one) =>
+        `${name}: ${one.server} of ${one.section} was taken out of service at run time; a reload puts it back: mark it \`disabled\` in ${one.file} if it is to stay out`,
+    );
 
 /** What cannot be promised there. */
 function seams(name: string, facts: BalancerFacts): string[] {

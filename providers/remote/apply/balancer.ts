@@ -10,6 +10,7 @@ import {
   checkCommand,
   disabledEdits,
   identityThere,
+  isRowOf,
   isUp,
   peersOf,
   runtimeCommand,
@@ -50,6 +51,7 @@ export async function lookAt(context: Context, name: string): Promise<BalancerFa
 export async function balance(context: Context, step: Balance): Promise<void> {
   const { host: name, on, drain, edits, peers } = step;
   const wanted = [...be("gone", step.gone), ...be("up", step.up)];
+  await othersUp(context, name, on, step.gone);
   if (drain.length > 0) await drainServers(context, name, on, { servers: drain, peers, then: [] });
   await editLoadProve(context, name, on, edits, wanted, { gone: step.gone, drained: drain });
   if (drain.length === 0) await drainServers(context, name, on, { servers: [], peers, then: [] });
@@ -227,7 +229,7 @@ async function putOldBack(
   }
 }
 
-/** A pool is never left without a server: another one must be UP before this one goes. Waits for a check that is under way. */
+/** A pool is never left without a server: another one must be UP before this one goes, unless it is DOWN itself. Waits for a check that is under way. */
 async function othersUp(
   context: Context,
   name: string,
@@ -241,7 +243,10 @@ async function othersUp(
   if (facts.stats === undefined) return [];
   let rows = facts.stats;
   await until(context, `${name}: another server of each pool is UP`, proof, async () => {
-    const alone = own.filter((mine) => !others.some((one) => one.section === mine.section && isUp(rows, one)));
+    const isDown = (one: Server) => rows.some((row) => isRowOf(row, one) && row.status.startsWith("DOWN"));
+    const alone = own.filter(
+      (mine) => !isDown(mine) && !others.some((one) => one.section === mine.section && isUp(rows, one)),
+    );
     if (alone.length === 0) return { done: undefined };
     rows = (await lookAt(context, name)).stats ?? [];
     return { seen: alone.map((one) => `${one.server} is the only one of ${one.section}`).join("; ") };

@@ -114,8 +114,14 @@ for (const shell of shells)
       ["-sf 1 2 -x sock -Ws", ["-sf", "1", "2", "-x", "/run/s.sock", "-f", "a.cfg", "-Ws"], ["a.cfg"], []],
       ["-f behind process ids", ["-st", "17", "-f", "a.cfg"], ["a.cfg"], []],
       ["-S with its options", ["-Ws", "-S", "/run/master.sock,level,admin", "-f", "a.cfg"], ["a.cfg"], []],
-      ["the value of one is no word of its own", ["-p", "-f", "-L", "--", "-f", "a.cfg"], ["a.cfg"], ["-L", "--"]],
+      [
+        "the value of one is no word of its own",
+        ["-p", "-f", "-x", "-f", "-S", "--", "-L", "--", "-f", "a.cfg"],
+        ["a.cfg"],
+        ["-L", "--"],
+      ],
       ["blanks and quotes", ["-f", "my haproxy/it's $HOME \\n.cfg"], ["my haproxy/it's $HOME \\n.cfg"], []],
+      ["blanks around it", ["-f", " a b.cfg "], [" a b.cfg "], []],
       ["an absolute one", ["-f", "/dev/null"], ["/dev/null"], []],
     ];
     for (const [what, words, paths, options] of cases)
@@ -351,13 +357,15 @@ describe("names and the API", () => {
     );
     host.file(
       "haproxy.cfg",
-      "backend b\n  server a C.example.com:8443\n  server b ipv4@c.example.com:8443\r\n  server c 10.0.0.1:8443\n  server d [fd00::1]:8443\n  server e unix@/run/x\n  server f lone\n  server g -x.example.com:1\n",
+      "backend b\n  server a C.example.com:8443\n  server b ipv4@d.example.com:8443\r\n  server c 10.0.0.1:8443\n  server d [fd00::1]:8443\n  server e unix@/run/x\n  server f lone\n  server g -x.example.com:1\n  server-template h 3 t.example.com:8443\n",
     );
     start(["-f", "haproxy.cfg"]);
     const { facts } = await look({ names: ["c.example.com", "m0.example.com"] });
     assert.deepEqual(
       host.read("asked").trim().split("\n").sort(),
-      ["C.example.com", "c.example.com", "lone", "m0.example.com"].map((name) => `ahosts ${name}`),
+      ["C.example.com", "c.example.com", "d.example.com", "lone", "m0.example.com", "t.example.com"].map(
+        (name) => `ahosts ${name}`,
+      ),
     );
     assert.deepEqual(facts.aliases["m0.example.com"], []);
     assert.deepEqual(facts.aliases["c.example.com"], ["10.0.0.1", "10.0.0.2"]);

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, type Server, type Socket, connect, createServer } from "node:net";
 import { after, beforeEach, describe, it } from "node:test";
 import {
   type Drain,
@@ -15,7 +16,7 @@ import {
   reloadScript,
   tellScript,
 } from "../../providers/plan/haproxy-scripts.ts";
-import { type Answer, PlayedHost, shells, syntaxOf } from "./played-host.ts";
+import { type Answer, PlayedHost, real, shells, syntaxOf } from "./played-host.ts";
 
 const fixture = (name: string): string => readFileSync(new URL(`../fixtures/haproxy/${name}`, import.meta.url), "utf8");
 const [api, section] = ["192.168.55.5:8443", "backend atomic-openshift-api"];
@@ -206,7 +207,45 @@ describe("drainScript", () => {
     const answer = await drain({ seconds: 14 });
     assert.deepEqual([answer.code, lines(answer)], [0, ["sessions 3 0", "sessions unknown 2", "sessions unknown 12"]]);
   });
+  it("a socket that does not answer ends it before anything is waited for", async () => {
+    falling(3);
+    host.fake("socat", "exit 1");
+    const { code, stdout } = await drain();
+    assert.deepEqual([code, stdout.split(";")[0]], [ending.refused, `haproxy was told: ${states("drain", m3).join()}`]);
+    assert.equal(host.read("asked"), "");
+  });
+
+  it("of real connections, by the real ss", async (t) => {
+    if (real("ss") === undefined) {
+      t.skip("there is no ss here");
+      return;
+    }
+    host = new PlayedHost(["ss"]);
+    hosts.push(host);
+    const servers = [createServer(), createServer()];
+    const [port = 0, other = 0] = await Promise.all(servers.map(listens));
+    const ours = await Promise.all([port, port, port].map(connected));
+    const theirs = await connected(other);
+    try {
+      const here = { socket: "", servers: [], peers: [`127.0.0.1:${port}`, "[::1]:1"] };
+      assert.deepEqual(lines(await drain({ ...here, seconds: 0 })), ["sessions 3 0"]);
+      const ending = drain({ ...here, seconds: 20 });
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      for (const one of ours) one.destroy();
+      assert.match((await ending).stdout, /^sessions 3 0\nsessions 0 [1-9]\n$/);
+    } finally {
+      for (const one of [...ours, theirs]) one.destroy();
+      for (const one of servers) one.close();
+    }
+  });
 });
+
+const listens = (server: Server): Promise<number> =>
+  new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)));
+const connected = (port: number): Promise<Socket> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(socket));
+  });
 
 describe("reloadScript", () => {
   const load = (

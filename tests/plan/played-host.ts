@@ -21,9 +21,7 @@ export const real = (name: string): string | undefined =>
   ["/usr/bin", "/bin", "/usr/sbin", "/usr/local/bin"].map((at) => join(at, name)).find((path) => existsSync(path));
 
 const tools =
-  "sh base64 cut tr tail head sort grep awk sed stat readlink date timeout cat ls hostname sleep env rm mv touch".split(
-    " ",
-  );
+  "sh base64 cut tr tail head sort grep awk sed stat readlink date timeout cat ls hostname sleep env rm mv".split(" ");
 
 /** The shells that are sh somewhere: dash, and bash under the name of sh as RHEL has it. */
 export const shells = ["dash", "bash"].filter((name) => real(name) !== undefined);

@@ -41,6 +41,12 @@ export interface Drain {
   readonly seconds: number;
 }
 
+/** Connections by their other end; `unknown` where that is not known, or ss cannot tell. */
+const sessions = (peers: readonly string[]): string =>
+  peers.length === 0
+    ? "sessions() { echo unknown; }"
+    : `sessions() { out=$(ss -tn state established ${quote(`( ${peers.map((peer) => `dst ${peer}`).join(" or ")} )`)} 2>/dev/null) && printf '%s\\n' "$out" | awk 'END { print NR - 1 }' || echo unknown; }`;
+
 /**
  * Prints `sessions N SECONDS` when the number changes, and every 10 s. Counted are the connections that this machine has to the servers: haproxy's own
  * statistics know nothing of the process that a reload left behind with its sessions.
@@ -49,7 +55,7 @@ export const drainScript = (o: Drain): string => `${tell(o.socket)}
 undo() { for again in ${o.back.map(quote).join(" ")}; do ask "$socket" "$again" >/dev/null 2>&1; done; }
 ${o.out.length === 0 ? "" : sh`tell ${o.out}`}
 undo() { :; }
-sessions() { out=$(ss -tn state established ${quote(`( ${o.peers.map((peer) => `dst ${peer}`).join(" or ")} )`)} 2>/dev/null) && printf '%s\\n' "$out" | awk 'END { print NR - 1 }' || echo unknown; }
+${sessions(o.peers)}
 begun=$(date +%s)
 end=$((begun + ${o.seconds})) told=0 last=
 while :; do

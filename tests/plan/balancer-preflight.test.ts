@@ -91,6 +91,10 @@ describe("what cannot be promised", () => {
     );
     assert.equal(notes(commented).length, 1);
   });
+  it("workers by the file's own word: no note", () => {
+    const own = withConfig(lb({ workers: false }), lb0, (text) => swap(text, "    daemon\n", "    master-worker\n"));
+    assert.deepEqual(notes(own), []);
+  });
   for (const version of ["1.5.18", "1.5-dev22-1a34d57", "1.7.14"])
     it(`${version} cannot reload without a seam, workers or not`, () => {
       for (const workers of [true, false])

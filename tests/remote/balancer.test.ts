@@ -43,7 +43,7 @@ const down = (so: World, ...up: readonly string[]): World =>
     stats: (stats ?? []).map((row) => (up.includes(row.server) ? row : { ...row, status: "DOWN" })),
   }));
 const csv = (text: unknown, ...up: readonly string[]): [string, number] => [
-  String((text as [string, number])[0])
+  (text as [string, number])[0]
     .split("\n")
     .map((line) =>
       up.some((server) => line.includes(`,${server},`)) || !line.includes(",master")

@@ -103,7 +103,8 @@ const forgotten = (name: string, { stats = [] }: BalancerFacts, own: readonly Fi
 /** What cannot be promised there. */
 function seams(name: string, facts: BalancerFacts): string[] {
   const handsOver =
-    facts.workers || facts.files.some(({ text }) => /^\s*stats\s+socket\s.*\bexpose-fd\s+listeners\b/m.test(text));
+    facts.workers ||
+    facts.files.some(({ text }) => /^\s*(?:master-worker\b|stats\s+socket\s.*\bexpose-fd\s+listeners\b)/m.test(text));
   return [
     ...(facts.stats === undefined
       ? [

@@ -9,14 +9,14 @@ import { main, say, seconds, step } from "./say.ts";
 
 const root = join(import.meta.dirname, "..");
 
-/** Files one after the other: they share the lab, and two cores. */
-function run(what: string, patterns: readonly string[]): number {
+/** @param atOnce how many files at the same time; those that share the lab go one after the other */
+function run(what: string, patterns: readonly string[], atOnce = 1): number {
   const started = Date.now();
   const found = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
   say(`${what}: ${found.length} files`);
   const { status } = spawnSync(
     process.execPath,
-    ["--test", "--test-concurrency=1", "--test-reporter=spec", "--test-timeout=1500000", ...found],
+    ["--test", `--test-concurrency=${atOnce}`, "--test-reporter=spec", "--test-timeout=1500000", ...found],
     { cwd: root, stdio: "inherit" },
   );
   say(`${what}: ${status === 0 ? "passed" : "FAILED"} in ${seconds(Date.now() - started)}`);
@@ -31,13 +31,17 @@ await main(async () => {
   try {
     const codes = [
       checked ? 0 : 1,
-      run("pure and local tests", [
-        "tests/*.test.ts",
-        "tests/components/*.test.ts",
-        "tests/plan/*.test.ts",
-        "tests/tools/*.test.ts",
-        "tests/remote/*.test.ts",
-      ]),
+      run(
+        "pure and local tests",
+        [
+          "tests/*.test.ts",
+          "tests/components/*.test.ts",
+          "tests/plan/*.test.ts",
+          "tests/tools/*.test.ts",
+          "tests/remote/*.test.ts",
+        ],
+        2,
+      ),
       run("tests on the lab", ["tests/lab/*.test.ts", ...(all ? ["tests/grid/*.test.ts"] : [])]),
     ];
     return codes.find((code) => code !== 0) ?? 0;

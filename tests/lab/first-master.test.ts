@@ -1,6 +1,7 @@
 /**
- * The holder of both certificate authorities is retired, 4→3: alive, with the hand-over from host to host; and dead, with the authorities taken from an encrypted
- * archive. Each time a member is signed for by the new holder, and the alive one's etcd joins again with that certificate.
+ * The holder of both certificate authorities is retired, 4→3: alive, with the hand-over from host to host, in a run that is killed in the middle of the etcd removal
+ * and again in the middle of the rolling restart; and dead, with the authorities taken from an encrypted archive. Each time a member is signed for by the new
+ * holder, and the alive one's etcd joins again with that certificate.
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -55,10 +56,18 @@ async function watchingProcesses<T>(work: () => Promise<T>): Promise<{ result: T
   }
 }
 
-describe("alive", () => {
+const idsOn = async (host: string): Promise<string[]> =>
+  (await etcdctl(host, "member list")).output
+    .trim()
+    .split("\n")
+    .map((line) => line.split(",")[0] ?? "")
+    .sort();
+
+describe("alive, and pulumi killed twice", () => {
   let stack: TestStack;
   let before0: string;
   let serial: string;
+  let ids: string[];
 
   before(async () => {
     await reset({ masters: 4, grace: 5 });
@@ -66,6 +75,7 @@ describe("alive", () => {
     succeeded(await stack.up());
     before0 = await authorities(oldFirst);
     serial = (await on(oldFirst, "cat /etc/origin/master/ca.serial.txt")).output;
+    ids = await idsOn(newFirst);
     assert.match(before0, /\/etc\/etcd\/ca\/ca\.key/);
   });
 
@@ -83,8 +93,9 @@ describe("alive", () => {
       .split("\n")
       .filter((line) => /^[A-Za-z0-9+/=]{40,}$/.test(line));
     assert.ok(keys.length >= 2);
-    const { result, seen } = await watchingProcesses(() => stack.up());
-    succeeded(result);
+    const { result, seen } = await watchingProcesses(() =>
+      stack.killedAt(/\[EtcdMembership\] \d+\/\d+ \S+ remove etcd member/),
+    );
     assert.ok(result.output.indexOf("[CertificateAuthority] 1/") < result.output.indexOf("[LoadBalancerPool"));
     assert.match(result.output, /restored on trial|rehears/i);
     const state = execFileSync(
@@ -105,6 +116,43 @@ describe("alive", () => {
       for (const key of keys) assert.ok(!text.includes(key), `a line of a CA's key in ${where}`);
       assert.doesNotMatch(text, /LABCANARY/, where);
     }
+  });
+
+  test("run again at once and killed in the rolling restart, the member is removed once; a plain up ends it", async () => {
+    await stack.killedAt(/\[MasterConfig\] {6}master-2\.example\.com: master-restart api/);
+    assert.equal((await idsOn(newFirst)).length, 3);
+    succeeded(await stack.up());
+    assert.match((await stack.up()).output, /16 unchanged/);
+    const left = await idsOn(newFirst);
+    assert.equal(left.length, 3);
+    assert.ok(left.every((id) => ids.includes(id)));
+    for (const host of survivors) assert.match((await etcdctl(host, "endpoint health")).output, /is healthy/);
+  });
+
+  test("the end state is that of an undisturbed run, and no lock is left behind", async () => {
+    for (const host of survivors) {
+      const { output } = await on(
+        host,
+        "cat /etc/etcd/etcd.conf /etc/origin/master/master-config.yaml /etc/origin/master/master.env /etc/sysconfig/flanneld; tr '\\0' ' ' </proc/$(pidof kube-apiserver)/cmdline",
+      );
+      assert.doesNotMatch(output, /master-0|192\.168\.55\.8[^0-9]/, host);
+      assert.match(output, /--apiserver-count=3/);
+      assert.equal((await on(host, "flock -n /run/lock/openshift-masters.lock echo free")).output, "free\n");
+    }
+    for (const balancer of ["lb-0", "lb-1"]) {
+      const { output } = await on(
+        balancer,
+        "cat /etc/haproxy/haproxy.cfg; echo show stat | socat stdio /var/lib/haproxy/stats | grep ^atomic-openshift-api,master | cut -d, -f2,18",
+      );
+      assert.doesNotMatch(output, /master0|disabled/);
+      assert.match(output, /master1,UP\nmaster2,UP\nmaster3,UP\n$/);
+    }
+    assert.doesNotMatch(readFileSync(files.inventory, "utf8"), /master-0/);
+    assert.equal((await on(newFirst, "oc get nodes -o name | wc -l")).output, "3\n");
+    const retired = (
+      await on(oldFirst, "ls /etc/origin/node/pods; systemctl is-active origin-node; pidof etcd kube-apiserver")
+    ).output;
+    assert.equal(retired, "disabled\ninactive\n");
   });
 
   test("the new holder has the same files, owners and modes; the others have the serial; nothing is left over", async () => {
@@ -130,10 +178,6 @@ describe("alive", () => {
     const inventory = readFileSync(files.inventory, "utf8");
     assert.match(inventory, /\[masters\]\nmaster-1\.example\.com\n/);
     assert.match(inventory, /\[etcd\]\nmaster-\[1:3\]\.example\.com\n/);
-  });
-
-  test("up again has nothing to do", async () => {
-    assert.match((await stack.up()).output, /16 unchanged/);
   });
 
   test("a member signed by the new holder joins: the retired machine itself, with an empty data folder", async () => {

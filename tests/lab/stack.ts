@@ -40,7 +40,8 @@ export class TestStack {
       ...(await environment()),
       PULUMI_BACKEND_URL: `file://${state}`,
     });
-    writeFileSync(stack.config, stackConfig(stack.hosts));
+    // watches never end by themselves: every drain takes all the time it is given
+    writeFileSync(stack.config, stackConfig(stack.hosts).replaceAll("drain: 5", "drain: 2"));
     const made = await stack.pulumi("stack", "init", name);
     // `stack init` writes a file of its own beside Pulumi.yaml; ours is the one given by --config-file
     rmSync(join(root, `Pulumi.${name}.yaml`), { force: true });
@@ -131,6 +132,20 @@ export class TestStack {
   /** `up`, told what it prints. */
   watchedUp(seen: (output: string, child: ChildProcess) => void): Promise<Ran> {
     return this.watched(seen, ...this.#words("up", ["--yes", "--skip-preview"]));
+  }
+
+  /** `up`, killed as soon as this is printed; then `pulumi cancel`, as the administrator does. @throws Error when it never was */
+  async killedAt(mark: string | RegExp): Promise<Ran> {
+    let killed = false;
+    const ran = await this.watchedUp((output, child) => {
+      if (killed || !(typeof mark === "string" ? output.includes(mark) : mark.test(output))) return;
+      killed = true;
+      child.kill("SIGKILL");
+    });
+    if (!killed) throw new Error(`never saw ${String(mark)}:\n${ran.output.slice(-4000)}`);
+    const cancelled = await this.pulumi("cancel", "--yes", "--stack", this.name);
+    if (cancelled.code !== 0) throw new Error(cancelled.output);
+    return ran;
   }
 }
 

@@ -308,7 +308,14 @@ class Lifecycle {
         ([name, facts]) => ("unreachable" in facts ? [`${name}: ${facts.unreachable}`] : []),
       );
       const facts = unreachable.length > 0 ? {} : this.#facts(world, change, props);
-      return { ...props, ...facts, pending: [...new Set([...listOf(props["pending"]), ...undone])], unreachable };
+      const carried = kind.carry?.(world, change, props, props) ?? {};
+      return {
+        ...props,
+        ...facts,
+        ...carried,
+        pending: [...new Set([...listOf(props["pending"]), ...undone])],
+        unreachable,
+      };
     } catch (error) {
       return { ...props, unreachable: [error instanceof Error ? error.message : String(error)] };
     }

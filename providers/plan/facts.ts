@@ -12,6 +12,7 @@ import {
 import { type ServerStats, statsOf } from "./haproxy.ts";
 import { type Part, nodeServices, partsOf, staticPods } from "./probe.ts";
 import { escapeControls, lastLines } from "./quote.ts";
+import { maskLine } from "./show.ts";
 
 /** Name → address. */
 export type Hosts = Readonly<Record<string, string>>;
@@ -341,7 +342,7 @@ export function balancerFacts(stdout: string, path: string): BalancerFacts {
     program: word(parts.get("program")) || "haproxy",
     options: linesOf(parts.get("options")),
     valid: valid?.state === 0,
-    validSeen: escapeControls(lastLines(text(valid), 4).join(" / ")),
+    validSeen: escapeControls(lastLines(text(valid), 4).map(maskLine).join(" / ")),
     active: /^ActiveState=(active|reloading)$/m.test(service),
     canReload: /^CanReload=yes$/m.test(service),
     version: escapeControls(/version (\S+)/.exec(text(parts.get("version")))?.[1] ?? "unknown"),

@@ -3,6 +3,7 @@ import { type ConfigFile, type ConfigLine, readFiles } from "./haproxy-lines.ts"
 import { addressPart, isMachine, type ServerLine, where } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
+import { maskLine } from "./show.ts";
 import { canonicalAddress } from "./same-host.ts";
 
 /**
@@ -16,7 +17,9 @@ export function refuseDetours(lines: readonly ConfigLine[], leaving: readonly Se
   for (const line of lines) {
     const detour = going.has(line) ? undefined : detourOf(line);
     if (!detour || !isHost(canonicalAddress(addressPart(detour.to)))) continue;
-    throw new Refusal(`${where(line)} ${detour.does(host.name)}: "${line.body.trim()}"; change that line first`);
+    throw new Refusal(
+      `${where(line)} ${detour.does(host.name)}: "${maskLine(line.body.trim())}"; change that line first`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { refuseDetours } from "./haproxy-detours.ts";
-import { refuseAllDisabled, refuseEmptied, refuseUneditable } from "./haproxy-guard.ts";
+import { refuseAllDisabled, refuseEmptied, isWeightless, refuseUneditable } from "./haproxy-guard.ts";
 import { type ConfigFile, type ConfigLine, readFiles } from "./haproxy-lines.ts";
 import { refuseReferences } from "./haproxy-references.ts";
 import { isMark, portPart, serverLines, serversOfHost, where, type ServerLine } from "./haproxy-servers.ts";
@@ -29,6 +29,10 @@ export interface FilePlace extends ServerPlace {
 export interface FileEntry extends ServerEntry {
   readonly file: string;
   readonly port: number | undefined;
+  /** Disabled by `disableIn`; what an administrator disabled is not ours to enable. */
+  readonly marked: boolean;
+  /** `weight 0`: haproxy calls it drained, always. */
+  readonly weightless: boolean;
 }
 
 /**
@@ -67,12 +71,16 @@ export function serversOfHostIn(files: readonly ConfigFile[], host: HostIdentity
   return read(files, host).ofHost.map(entryOf);
 }
 
+/** What `disableIn` writes: haproxy's word, and a comment by which it is told from an administrator's own. */
+const ourMark = " disabled #openshift-masters";
+const isOurs = ({ line }: ServerLine): boolean => line.body.includes(ourMark);
+
 /**
- * Marks a host's server lines `disabled`, or takes the mark off again: what a reload uses for a drain where the stats
- * socket is not admin-level. On and off again gives the same bytes.
+ * Marks a host's server lines `disabled`, or takes that very mark off again: what a reload uses for a drain where the
+ * stats socket is not admin-level. On and off again gives the same bytes; a line that somebody else disabled stays so.
  * @param only which of the host's server lines are meant, e.g. those of one port; default all.
- * @throws Refusal naming file, line and section, when a section would keep no enabled server, when the mark comes from
- *   a `default-server` line, or when it cannot be told what a line means.
+ * @throws Refusal naming file, line and section, when a section would keep no enabled server, or when it cannot be told
+ *   what a line means.
  */
 export function disableIn(
   files: readonly ConfigFile[],
@@ -81,11 +89,28 @@ export function disableIn(
   only: (entry: FileEntry) => boolean = () => true,
 ): { files: ConfigFile[]; changed: FilePlace[] } {
   const { lines, servers, ofHost } = read(files, host);
-  const meant = ofHost.filter((server) => only(entryOf(server)));
+  const meant = ofHost.filter((server) => only(entryOf(server)) && (disabled ? !server.disabled : isOurs(server)));
   refuseUneditable(meant, host);
   if (disabled) refuseAllDisabled(servers, meant, host);
-  const changing = meant.filter((server) => server.disabled !== disabled);
-  const edits = new Map(changing.map((server) => [server.line, disabled ? marked(server) : unmarked(server, host)]));
+  const edits = new Map(
+    meant.map((server) => [server.line, disabled ? marked(server, ourMark) : server.line.body.replace(ourMark, "")]),
+  );
+  return { files: rewrite(files, lines, edits), changed: meant.map(placeOf) };
+}
+
+/** The same with nothing but haproxy's word, whoever wrote it. @throws Refusal also for a mark of a `default-server` line */
+export function switchIn(
+  files: readonly ConfigFile[],
+  host: HostIdentity,
+  disabled: boolean,
+): { files: ConfigFile[]; changed: FilePlace[] } {
+  const { lines, servers, ofHost } = read(files, host);
+  refuseUneditable(ofHost, host);
+  if (disabled) refuseAllDisabled(servers, ofHost, host);
+  const changing = ofHost.filter((server) => server.disabled !== disabled);
+  const edits = new Map(
+    changing.map((server) => [server.line, disabled ? marked(server, " disabled") : unmarked(server, host)]),
+  );
   return { files: rewrite(files, lines, edits), changed: changing.map(placeOf) };
 }
 
@@ -110,6 +135,8 @@ const entryOf = (server: ServerLine): FileEntry => ({
   address: server.address,
   port: portPart(server.address),
   disabled: server.disabled,
+  marked: isOurs(server),
+  weightless: isWeightless(server),
 });
 
 /** The files with other bodies for some lines, or without them; a file without an edit is the object given. */
@@ -152,9 +179,9 @@ function textOf(
   return result + text.slice(from);
 }
 
-function marked({ line }: ServerLine): string {
+function marked({ line }: ServerLine, mark: string): string {
   const end = wordsOf(line.body).words.at(-1)?.end ?? line.body.length;
-  return `${line.body.slice(0, end)} disabled${line.body.slice(end)}`;
+  return `${line.body.slice(0, end)}${mark}${line.body.slice(end)}`;
 }
 
 function unmarked({ line }: ServerLine, host: HostIdentity): string {

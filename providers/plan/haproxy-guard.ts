@@ -67,8 +67,11 @@ function stayingWith(
   return firsts.map((first) => ({ ...first, staying: staying.get(key(first.section)) ?? [] }));
 }
 
-function serves(server: ServerLine): boolean {
+const serves = (server: ServerLine): boolean => !server.disabled && !isWeightless(server);
+
+/** `weight 0`: it takes no new traffic. */
+export function isWeightless(server: ServerLine): boolean {
   const options = optionsOf(server);
   const weight = options.indexOf("weight");
-  return !server.disabled && (weight < 0 || options[weight + 1] !== "0");
+  return weight >= 0 && options[weight + 1] === "0";
 }

@@ -4,6 +4,7 @@ import { type ConfigLine, lineAt } from "./haproxy-lines.ts";
 import { type ServerLine, where } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
+import { maskLine } from "./show.ts";
 import type { TextLine } from "./text-lines.ts";
 
 /** A section as it was when the host had servers there, and what it is now. */
@@ -138,7 +139,7 @@ function refuseConditional(
   const isInside = below ? below.conditional : above.keyword !== ".endif";
   if (!above.conditional || !isInside) return;
   throw new Refusal(
-    `${where(above)} stands between .if and .endif, and "${line.body.trim()}" of ${host.name} has its place ` +
+    `${where(above)} stands between .if and .endif, and "${maskLine(line.body.trim())}" of ${host.name} has its place ` +
       `behind it; put it back by hand`,
   );
 }

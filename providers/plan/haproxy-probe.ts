@@ -79,8 +79,10 @@ options=$(printf '%s\\n' "$@")
 const readFiles = `
 at=0
 while IFS= read -r f; do
-  [ -n "$f" ] && [ $at -lt 64 ] || continue
-  at=$((at + 1)); set -- "$@" -f "$f"
+  [ -n "$f" ] || continue
+  at=$((at + 1))
+  if [ $at -gt 64 ]; then part "path:$at" printf %s "the 65th file"; echo "config:$at large"; break; fi
+   set -- "$@" -f "$f"
   part "path:$at" printf %s "$f"
   part "real:$at" readlink -f -- "$f"
   file "config:$at" "$f"
@@ -138,7 +140,7 @@ part options printf %s "$options"
 part words tr '\\0' '\\n' <"/proc/\${main:-0}/cmdline"
 ${readFiles}
 part aliases aliases ${o.names.map(quote).join(" ")}
-checked valid as_unit "$program" -c "$@"
+checked valid as_unit timeout 40 "$program" -c "$@"
 part version "$program" -v
 part born born
 best=$(sockets)

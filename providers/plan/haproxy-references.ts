@@ -4,6 +4,7 @@ import { mentionsOf, staleNumbers, testedNumbers } from "./haproxy-mentions.ts";
 import { bySection, lineSeenFrom, type ServerLine, where } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
+import { maskLine } from "./show.ts";
 
 /**
  * No other line of the files needs the leaving servers by name or number: haproxy would not start, or a rule would
@@ -43,7 +44,7 @@ function firstMentions(lines: readonly ConfigLine[]): Map<string, ConfigLine> {
 function refuseReference(by: ConfigLine, { section, name, line }: ServerLine, host: HostIdentity): never {
   throw new Refusal(
     `${where(by)} refers to ${name} of ${section.title} (${host.name}, ${lineSeenFrom(by, line)}): ` +
-      `"${by.body.trim()}"; change that line first`,
+      `"${maskLine(by.body.trim())}"; change that line first`,
   );
 }
 
@@ -71,7 +72,7 @@ function refuseNumbers(
     if (!by) continue;
     throw new Refusal(
       `${where(by.line)} asks for a server by its number, which ${first.section.title} counts anew without ` +
-        `${first.name} (${host.name}, ${lineSeenFrom(by.line, first.line)}): "${by.line.body.trim()}"; change that line first`,
+        `${first.name} (${host.name}, ${lineSeenFrom(by.line, first.line)}): "${maskLine(by.line.body.trim())}"; change that line first`,
     );
   }
 }

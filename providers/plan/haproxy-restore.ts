@@ -5,6 +5,7 @@ import { type FormerSection, type Memory, merge, placesFor, sameness, withEnds }
 import { bySection, key, serverLines, serversOfHost, where, type ServerLine } from "./haproxy-servers.ts";
 import type { HostIdentity } from "./host.ts";
 import { Refusal } from "./refusal.ts";
+import { maskLine } from "./show.ts";
 import { joinLines } from "./text-lines.ts";
 
 /** See `restoreHost`; a section is found by its title and by which of that title it is. */
@@ -89,7 +90,7 @@ function missingOf(
 
 function refuseGone({ path, servers: [first] }: FormerSection, host: HostIdentity, { whole }: Memory): never {
   throw new Refusal(
-    `${first?.section.title ?? ""} is no longer in ${path}, so "${first?.line.body.trim() ?? ""}" of ${host.name} ` +
+    `${first?.section.title ?? ""} is no longer in ${path}, so "${maskLine(first?.line.body.trim() ?? "")}" of ${host.name} ` +
       `${whole ? `(line ${first?.line.number ?? 0} of the former file) ` : ""}has no place; put it back by hand`,
   );
 }

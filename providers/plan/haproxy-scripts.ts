@@ -75,6 +75,8 @@ export function reloadScript(service: string, restart: boolean): string {
 case $(systemctl show -p ActiveState ${unit}) in
   ActiveState=active|ActiveState=reloading) [ ${String(restart)} = true ] || [ "$(systemctl show -p CanReload ${unit})" != CanReload=yes ] || how=reload ;;
 esac
+# a start that failed may have used up systemd's patience
+[ $how = reload ] || systemctl reset-failed ${unit} 2>/dev/null || :
 said=$(timeout 60 systemctl "$how" ${unit} 2>&1) || { printf '%s\\n' "systemctl $how ${service}: $said"; journalctl -u ${unit} -n 5 --no-pager -o cat 2>/dev/null; exit ${ending.reload}; }
 `;
 }

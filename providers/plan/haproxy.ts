@@ -1,5 +1,5 @@
 /** haproxy's configuration as one text, and what there is for several files. Pure: text in, text out. */
-import { disableIn, dropFrom, type FileEntry, type FilePlace, serversIn, serversOfHostIn } from "./haproxy-files.ts";
+import { dropFrom, switchIn, type FileEntry, type FilePlace, serversIn, serversOfHostIn } from "./haproxy-files.ts";
 import type { ServerEntry, ServerPlace } from "./haproxy-files.ts";
 import { asFile, type ConfigFile } from "./haproxy-lines.ts";
 import { restoreFormer } from "./haproxy-restore.ts";
@@ -37,13 +37,13 @@ export function hasHost(config: string, host: HostIdentity): boolean {
   return serversFor(config, host).length > 0;
 }
 
-/** `disableIn` for the only file there is. */
+/** `disabled` on and off in the only file there is, whoever wrote it. */
 export function setDisabled(
   config: string,
   host: HostIdentity,
   disabled: boolean,
 ): { text: string; changed: ServerPlace[] } {
-  const { files, changed } = disableIn([asFile(config)], host, disabled);
+  const { files, changed } = switchIn([asFile(config)], host, disabled);
   return { text: textOf(files), changed: changed.map(placeIn) };
 }
 

@@ -22,6 +22,7 @@ export {
   isMaintained,
   isRowOf,
   isUp,
+  ownLines,
   peersOf,
   planBalancer,
   rememberedLines,

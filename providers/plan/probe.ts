@@ -85,7 +85,7 @@ e2() { in_etcd ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${endpoint} "$
 
 /** A shell function that asks an API, `host:port`, whether it is ready: 3.11's way, and the later one on 404 or 403. */
 export const readiness = (name: string, at = "127.0.0.1:8443"): string =>
-  `${name}() { for p in healthz/ready readyz; do a=$(curl -sk --max-time 5 -w '\\n%{http_code}' ${quote(`https://${at}/`)}"$p"); c=\${a##*
+  `${name}() { for p in healthz/ready readyz; do a=$(curl -gsk --max-time 5 -w '\\n%{http_code}' ${quote(`https://${at}/`)}"$p"); c=\${a##*
 }; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }`;
 
 /** Everything a master knows of itself: files, static pods, its etcd member, its API, its services. Reads only. */

@@ -33,7 +33,11 @@ const haproxy = z.strictObject({
   kind: z.literal("haproxy").default("haproxy"),
   address,
   config: absolute.default("/etc/haproxy/haproxy.cfg"),
-  service: text.regex(/^[A-Za-z0-9@._-]+$/, { error: "expected a systemd unit's name" }).default("haproxy"),
+  service: text
+    .regex(/^(?!.*\.service$)[A-Za-z0-9@_][A-Za-z0-9@._-]*$/, {
+      error: "expected a systemd unit's name, without .service",
+    })
+    .default("haproxy"),
   // seconds that the sessions of a server that goes out are waited for
   drain: z.int().min(0).max(3600).default(60),
   restart: z.boolean().default(false),

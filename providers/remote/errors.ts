@@ -1,3 +1,4 @@
+import { maskLine } from "../plan/show.ts";
 import { escapeControls, lastLines } from "../plan/quote.ts";
 
 /**
@@ -41,7 +42,7 @@ export class RemoteError extends Error {
 
   constructor(f: RemoteFailure) {
     const clean = (text: string) => redact(text, f.secrets ?? []);
-    const said = lastLines(clean(f.output ?? ""), 8).map((line) => escapeControls(line));
+    const said = lastLines(clean(f.output ?? ""), 8).map((line) => escapeControls(maskLine(line)));
     super(sentence(f, clean, said), f.cause === undefined ? {} : { cause: f.cause });
     this.host = f.host;
     this.what = clean(f.what);

@@ -204,6 +204,8 @@ test("… no request failed, at 200 a second and more; what the API itself ended
   assert.ok(clients.perSecond >= 200, `${clients.perSecond.toFixed(0)} a second`);
   assert.ok(clients.connections > 0.3 * clients.requests, "many of them with a TLS connection of their own");
   assert.ok(clients.ended.watches > 0, "a watch lasts until the API ends it");
+  const most = 4 * 10; // APIs that ended, and pairs of a source and a load balancer, each with one kept connection
+  assert.ok(clients.ended.kept <= most, `${clients.ended.kept} kept connections were ended`);
 });
 
 test("… etcd has three healthy members, without the retired one", async () => {

@@ -9,7 +9,9 @@ import {
   apiLines,
   checkCommand,
   homeless,
+  disabledEdits,
   identityThere,
+  ownLines,
   isUp,
   peersOf,
   planBalancer,
@@ -335,12 +337,24 @@ describe("names on server lines", () => {
     assert.deepEqual(step.gone, [api(3)]);
     assert.equal(step.edits[0]?.after, haproxyText(3, false));
   });
-  it("one that leads elsewhere, or nowhere, is not its line", () => {
-    for (const found of [["192.168.55.99"], []])
-      assert.equal(
-        stepOf(withBalancer(named("c.example.com", { "c.example.com": found }), lb0, { stats: [] }), change),
-        undefined,
+  it("one that leads elsewhere is not its line", () =>
+    assert.equal(
+      stepOf(withBalancer(named("c.example.com", { "c.example.com": ["192.168.55.99"] }), lb0, { stats: [] }), change),
+      undefined,
+    ));
+  it("one that leads nowhere is refused: nobody can tell whose line it is", () => {
+    for (const aliases of [{}, { "c.example.com": [] }])
+      assert.throws(
+        () => stepOf(named("c.example.com", aliases), change),
+        /haproxy\.cfg line 26 \(backend atomic-openshift-api\) goes to c\.example\.com:8443, which does not resolve there, so it cannot be told whether it is master-3/,
       );
+  });
+  it("… unless the pool's line of that host is known, it is that of a master, or another service's", () => {
+    const more = (line: string) => withConfig(world, lb0, (text) => `${text}    server x ${line}\n`);
+    for (const line of ["c.example.com:8443", "master-1.example.com:8443", "c.example.com:443"])
+      assert.deepEqual(stepOf(more(line), change)?.gone, [api(3)], line);
+    const alone = withConfig(world, lb0, (text) => `${text}\nbackend b\n    server x c.example.com:443\n`);
+    assert.deepEqual(stepOf(alone, change)?.gone, [api(3)]);
   });
   it("one that leads to others too is refused, with file and line", () =>
     assert.throws(
@@ -464,18 +478,33 @@ describe("out of service", () => {
     ["no check", false],
   ];
   for (const [text, out] of cases) it(text, () => assert.equal(isOut(status(text), change, lb0, master(1)), out));
-  it("`disabled` in the file", () => {
+  it("`disabled` by us in the file", () => {
     const off = withConfig(world, lb0, (text) =>
-      swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check disabled"),
+      swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check disabled #openshift-masters"),
     );
     assert.equal(isOut(off, change, lb0, master(1)), true);
     assert.equal(isOut(off, change, lb0, master(0)), false);
+  });
+  it("what somebody else disabled is theirs: neither taken out nor put back", () => {
+    const off = withConfig(status("MAINT"), lb0, (text) =>
+      swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check disabled"),
+    );
+    assert.equal(isOut(off, change, lb0, master(1)), false);
+    const facts = factsOf(off);
+    const node = identityThere(facts, master(1), change.survivors);
+    assert.deepEqual([disabledEdits(lb0, facts, node, true), disabledEdits(lb0, facts, node, false)], [[], []]);
+    assert.deepEqual(ownLines(facts.files, node), []);
   });
   it("a weight of 0 is somebody's own, and so is a port that is not the API's", () => {
     const light = withConfig(world, lb0, (text) =>
       swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check weight 0"),
     );
-    assert.equal(isOut(light, change, lb0, master(1)), false);
+    // haproxy shows it as DRAIN
+    const drained = withBalancer(light, lb0, ({ stats }) => ({
+      stats: (stats ?? []).map((row) => (row.server === "master1" ? { ...row, status: "DRAIN" } : row)),
+    }));
+    assert.equal(isOut(drained, change, lb0, master(1)), false);
+    assert.deepEqual(planned(drained, change).up, [api(0), api(2)]);
     const etcd = withConfig(world, lb0, (text) => `${text}backend e\n    server e1 192.168.55.12:2379 disabled\n`);
     assert.equal(isOut(etcd, change, lb0, master(1)), false);
   });

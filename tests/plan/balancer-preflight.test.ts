@@ -82,7 +82,7 @@ describe("what cannot be promised", () => {
   it("workers hand the sockets over: no note", () => assert.deepEqual([notes(world), notes(world, lb1)], [[], []]));
   it("no workers, and no socket that hands its listeners over", () =>
     assert.deepEqual(notes(lb({ workers: false })), [
-      `${lb0}: a reload may drop connections, since this haproxy runs without workers (-W, -Ws) and no stats socket has \`expose-fd listeners\``,
+      `${lb0}: a reload may drop connections, since no stats socket has \`expose-fd listeners\`, and haproxy 2.6.12-1+deb12u1 runs without workers (-W, -Ws)`,
     ]));
   it("no workers, but a socket that does: no note; in a comment it does not", () => {
     assert.deepEqual(notes(lb({ workers: false }, lb1), lb1), []);
@@ -102,8 +102,13 @@ describe("what cannot be promised", () => {
           `${lb0}: haproxy ${version} cannot reload without dropping connections; some requests may fail`,
         ]);
     });
-  for (const version of ["1.8.4", "1.10.1", "2.6.12"])
+  for (const version of ["2.6.0", "2.6.12", "2.10.1", "3.0.1"])
     it(`${version} can`, () => assert.deepEqual(notes(lb({ version })), []));
+  for (const version of ["1.8.4", "1.10.1", "2.5.9"])
+    it(`${version} with workers can if a socket hands its listeners over; that it does without is not known`, () => {
+      assert.deepEqual(notes(lb({ version }, lb1), lb1), []);
+      assert.match(notes(lb({ version })).join(), /is older than 2\.6, from which on workers are known to hand/);
+    });
   it("no statistics: the API alone proves", () =>
     assert.deepEqual(notes(lb({ stats: undefined })), [
       `${lb0}: haproxy's statistics cannot be read (no stats socket that answers), so UP is proved by the API through it alone`,

@@ -86,13 +86,37 @@ describe("several files", () => {
   it("are drained for the lines that are meant", () => {
     const both = [...api, "  server c 192.168.55.12:22623"];
     const { files, changed } = disableIn(filesOf(both, api), leaving, true, ({ port }) => port === 8443);
-    const marked = `${gone} disabled`;
+    const marked = `${gone} disabled #openshift-masters`;
     assert.deepEqual(files, filesOf(["backend api", marked, stays, ...both.slice(3)], ["backend api", marked, stays]));
     assert.deepEqual(
       changed.map(({ file, line }) => `${file} ${line}`),
       ["/etc/haproxy/0.cfg 2", "/etc/haproxy/1.cfg 2"],
     );
     assert.deepEqual(disableIn(files, leaving, false).files, filesOf(both, api));
+  });
+
+  it("are marked in front of their comments, and what an administrator disabled stays so", () => {
+    const files = filesOf(["backend api", `${gone} # the first`, stays, "  server c 192.168.55.12:22623 disabled"]);
+    const { files: off, changed } = disableIn(files, leaving, true);
+    assert.deepEqual(
+      off,
+      filesOf([
+        "backend api",
+        `${gone} disabled #openshift-masters # the first`,
+        stays,
+        "  server c 192.168.55.12:22623 disabled",
+      ]),
+    );
+    assert.equal(changed.length, 1);
+    assert.deepEqual(
+      serversOfHostIn(off, leaving).map(({ disabled, marked }) => [disabled, marked]),
+      [
+        [true, true],
+        [true, false],
+      ],
+    );
+    assert.deepEqual(disableIn(off, leaving, false).files, files);
+    assert.deepEqual(disableIn(files, leaving, false), { files, changed: [] });
   });
 
   it("count a line that is not meant among those that stay", () => {

@@ -28,7 +28,8 @@ const lines = Array.from({ length: 2_000 }, (_, n) => [
 ]).flat();
 const files: ConfigFile[] = [{ path: "/etc/haproxy/haproxy.cfg", text: lines.map((line) => `${line}\n`).join("") }];
 const textOf = (them: readonly ConfigFile[]): string => them[0]?.text ?? "";
-const mark = (line: string): string => (line.includes(" 192.168.55.12:") ? `${line} disabled` : line);
+const mark = (line: string): string =>
+  line.includes(" 192.168.55.12:") ? `${line} disabled #openshift-masters` : line;
 const without = (part: string): string[] => lines.filter((line) => !line.includes(part));
 const joined = (some: readonly string[]): string => some.map((line) => `${line}\n`).join("");
 

@@ -585,7 +585,7 @@ describe("half done", () => {
   it("controllers alone are restarted with the API in its pools, and put back into them first", () => {
     const old = withMaster(edited, master(2), { configChanged: now, listeners: [{ port: 8444, since: started }] });
     const out = withConfig(old, lb0, (text) =>
-      swap(text, "192.168.55.13:8443 check", "192.168.55.13:8443 check disabled"),
+      swap(text, "192.168.55.13:8443 check", "192.168.55.13:8443 check disabled #openshift-masters"),
     );
     const steps = planMasterConfig(out, change);
     assert.deepEqual(brief(steps), [`put-back ${lb0}`, `restart-master ${master(2)}`]);
@@ -600,13 +600,13 @@ describe("half done", () => {
   it("the only master left is restarted in its pools, and put back into them first", () => {
     const { world: two, change: last } = removal(2, [1]);
     const out = withConfig(two, lb0, (text) =>
-      swap(text, "192.168.55.8:8443 check", "192.168.55.8:8443 check disabled"),
+      swap(text, "192.168.55.8:8443 check", "192.168.55.8:8443 check disabled #openshift-masters"),
     );
     const steps = planMasterConfig(out, last);
     assert.deepEqual(brief(steps), [
-      `edit ${master(0)}`,
-      `edit ${master(0)}`,
       `put-back ${lb0}`,
+      `edit ${master(0)}`,
+      `edit ${master(0)}`,
       `restart-master ${master(0)}`,
     ]);
     const restart = steps.at(-1);
@@ -630,7 +630,11 @@ describe("half done", () => {
     assert.deepEqual(
       putBack(
         withConfig(edited, lb0, (text) =>
-          swap(text, "master1 192.168.55.12:8443 check", "master1 192.168.55.12:8443 check disabled"),
+          swap(
+            text,
+            "master1 192.168.55.12:8443 check",
+            "master1 192.168.55.12:8443 check disabled #openshift-masters",
+          ),
         ),
       ),
       [[lb0, lb0, master(1)]],
@@ -664,7 +668,9 @@ describe("half done", () => {
   it("a host that is restarted anyway is put back by that", () =>
     assert.equal(
       planMasterConfig(
-        withConfig(world, lb0, (text) => swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check disabled")),
+        withConfig(world, lb0, (text) =>
+          swap(text, "192.168.55.12:8443 check", "192.168.55.12:8443 check disabled #openshift-masters"),
+        ),
         change,
       ).some((step) => step.do === "put-back"),
       false,

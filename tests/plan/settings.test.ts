@@ -125,8 +125,10 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
     [
       "a unit with a space",
       lb({ address: "10.0.0.9", service: "haproxy; reboot" }),
-      /service: expected a systemd unit's name, got "haproxy; reboot"$/,
+      /service: expected a systemd unit's name, without \.service, got "haproxy; reboot"$/,
     ],
+    ["a unit with its ending", lb({ address: "10.0.0.9", service: "haproxy.service" }), /without \.service, got/],
+    ["a unit that begins with a dash", lb({ address: "10.0.0.9", service: "-now" }), /without \.service, got/],
     [
       "a drain below 0",
       lb({ address: "10.0.0.9", drain: -1 }),

@@ -513,7 +513,7 @@ export function after(world: World, step: Step): World {
     }
     case "put-back":
       return withBalancer(world, step.host, ({ files, stats }) => ({
-        files: files.map(({ path, text }) => fileOf(path, text.replaceAll(" disabled", ""))),
+        files: files.map(({ path, text }) => fileOf(path, text.replaceAll(" disabled #openshift-masters", ""))),
         ...(stats && { stats: stats.map((row) => ({ ...row, status: "UP" })) }),
       }));
     case "cordon":

@@ -95,7 +95,8 @@ describe("a pool is never left without a server", () => {
     const step = planned(down(world));
     const error = await inNoTime(() => balance(host.context, step));
     assert.match(String(error), /nothing was to be drained/);
-    assert.deepEqual(host.done, ["draining 192.168.55.21:8443"]);
+    // and what a failed drain may have drained is put back
+    assert.deepEqual(host.done, ["draining 192.168.55.21:8443", "putting drained servers back"]);
   });
   it("nor does a master go out for a restart while it is the last one that is UP", async () => {
     const host = new Host();

@@ -17,7 +17,7 @@ import { type ServerStats, isServing } from "../haproxy-stats.ts";
 import type { HostIdentity } from "../host.ts";
 import { sh } from "../quote.ts";
 import { Refusal } from "../refusal.ts";
-import { canonicalAddress, isIpLiteral } from "../same-host.ts";
+import { canonicalAddress, isAddressOf, isIpLiteral } from "../same-host.ts";
 import type { HaproxySettings } from "../settings.ts";
 import { type Change, type Edit, type Server, type Step, type World, entries } from "../steps.ts";
 import { type Planner, balancerOf, nobodyLeaves } from "./asked.ts";
@@ -58,6 +58,26 @@ export function identityThere(facts: BalancerFacts, name: string, hosts: Hosts):
 
 const addressesThere = (facts: BalancerFacts, address: string): Set<string> =>
   new Set([address, ...(facts.aliases[address.toLowerCase()] ?? [])].map(canonicalAddress));
+
+/** Names that do not resolve there: whether they are a leaving host nobody can tell, unless its line in that pool is known. */
+function refuseUnknownNames(facts: BalancerFacts, change: Change): void {
+  const all = { ...change.survivors, ...change.leaving };
+  const names = Object.keys(all).map((name) => identityThere(facts, name, all));
+  const unknown = serversIn(facts.files).filter((one) => {
+    const address = addressPart(one.address);
+    const isName = address !== "" && !isIpLiteral(address) && !address.includes("$");
+    return isName && isApi(one) && (facts.aliases[address.toLowerCase()] ?? []).length === 0;
+  });
+  for (const one of unknown.filter(({ address }) => !names.some((host) => isAddressOf(host, addressPart(address)))))
+    for (const [name] of entries(change.leaving)) {
+      const known = serversOfHostIn(facts.files, identityThere(facts, name, change.leaving));
+      if (known.some(({ section }) => section === one.section)) continue;
+      throw new Refusal(
+        `${one.file} line ${one.line} (${one.section}) goes to ${one.address}, which does not resolve there, so it cannot be told whether it is ${name}; ` +
+          "mend the name, or write the address out",
+      );
+    }
+}
 
 /** A name that stands for a leaving host and for others: neither leaving nor dropping its line would be right. */
 function refuseSharedNames(facts: BalancerFacts, change: Change): void {
@@ -148,6 +168,7 @@ function withoutLeaving(
   change: Change,
 ): { files: readonly ConfigFile[]; dropped: Server[]; peers: string[] } {
   refuseSharedNames(facts, change);
+  refuseUnknownNames(facts, change);
   let files: readonly ConfigFile[] = facts.files;
   const dropped: Server[] = [];
   const peers: string[] = [];
@@ -262,11 +283,15 @@ export const apiLines = (files: readonly ConfigFile[], node: HostIdentity): File
   serversOfHostIn(files, node).filter(isApi);
 const isApi = ({ port }: FileEntry): boolean => port === undefined || port === apiPort;
 
-/** API servers of the masters that stay, but for those the file disables. */
+/** Of those the ones that are, or were until we disabled them, in service as far as the files say; an administrator's `disabled` is not ours to touch. */
+export const ownLines = (files: readonly ConfigFile[], node: HostIdentity): FileEntry[] =>
+  apiLines(files, node).filter((one) => !one.disabled || one.marked);
+
+/** API servers of the masters that stay and take traffic. */
 const inService = (files: readonly ConfigFile[], facts: BalancerFacts, change: Change): Server[] =>
   Object.keys(change.survivors).flatMap((name) =>
     apiLines(files, identityThere(facts, name, change.survivors))
-      .filter((one) => !one.disabled)
+      .filter((one) => !one.disabled && !one.weightless)
       .map(serverOf),
   );
 
@@ -291,7 +316,7 @@ export function wayOut(world: World, balancer: string, name: string, change: Cha
     disabledEdits(balancer, facts, node, true);
     return "`disabled` on its server lines, reload";
   }
-  return apiLines(facts.files, node)
+  return ownLines(facts.files, node)
     .map((one) => runtimeCommand(facts, one, "drain"))
     .join("; ");
 }
@@ -300,11 +325,11 @@ export function wayOut(world: World, balancer: string, name: string, change: Cha
 export const isMaintained = (rows: readonly ServerStats[], line: Server): boolean =>
   rows.some((row) => isRowOf(row, line) && /^(?:MAINT(?! \(resolution)|DRAIN)/.test(row.status));
 
-/** In the files or at run time, the host's servers are not in service. */
+/** By our mark in the files, or at run time, the host's servers are not in service. */
 export function isOut(world: World, change: Change, balancer: string, name: string): boolean {
   const facts = balancerOf(world, change, balancer);
-  const own = apiLines(facts.files, identityThere(facts, name, change.survivors));
-  return own.some((one) => one.disabled || isMaintained(facts.stats ?? [], one));
+  const own = ownLines(facts.files, identityThere(facts, name, change.survivors));
+  return own.some((one) => one.marked || (!one.weightless && isMaintained(facts.stats ?? [], one)));
 }
 
 /** The edits of the load balancer's files by which a server goes out or comes back. */

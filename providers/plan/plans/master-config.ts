@@ -13,7 +13,7 @@ export const planMasterConfig: Planner = (world, change) => {
   const balancers = entries(change.settings.loadBalancers)
     .filter(([, entry]) => entry.kind === "haproxy")
     .map(([name]) => name);
-  return Object.keys(change.survivors).flatMap((host): Step[] => {
+  const plans = Object.keys(change.survivors).map((host): { back: Step[]; steps: Step[] } => {
     const facts = survivor(world, host);
     const { masterConfig, masterEnv } = facts.files;
     if (masterConfig === undefined) throw new Unasked(`${host}: ${paths.masterConfig} could not be read`);
@@ -71,11 +71,13 @@ export const planMasterConfig: Planner = (world, change) => {
               node,
               title: `put ${host} back into the pools`,
             }));
-    return [
+    const steps = [
       ...(config ? [editStep(host, config, `take ${names} out of etcdClientInfo.urls, masterCount ${count}`)] : []),
       ...(env ? [editStep(host, env, `take ${names} out of NO_PROXY`)] : []),
-      ...back,
       ...restart,
     ];
+    return { back, steps };
   });
+  // those that a killed run left out come first: the others can only go while they are in service
+  return [...plans.flatMap(({ back }) => back), ...plans.flatMap(({ steps }) => steps)];
 };

@@ -102,9 +102,11 @@ const forgotten = (name: string, { stats = [] }: BalancerFacts, own: readonly Fi
 
 /** What cannot be promised there. */
 function seams(name: string, facts: BalancerFacts): string[] {
-  const handsOver =
-    facts.workers ||
-    facts.files.some(({ text }) => /^\s*(?:master-worker\b|stats\s+socket\s.*\bexpose-fd\s+listeners\b)/m.test(text));
+  // measured with 2.6; that older workers do it without `expose-fd listeners` could not be shown
+  const says = (line: RegExp) => facts.files.some(({ text }) => line.test(text));
+  const works = facts.workers || says(/^\s*master-worker\b/m);
+  const byWorkers = works && /^(?:2\.(?:[6-9]|\d\d)|[3-9]|\d\d)\b/.test(facts.version);
+  const handsOver = byWorkers || says(/^\s*stats\s+socket\s.*\bexpose-fd\s+listeners\b/m);
   return [
     ...(facts.stats === undefined
       ? [
@@ -116,7 +118,7 @@ function seams(name: string, facts: BalancerFacts): string[] {
       : handsOver
         ? []
         : [
-            `${name}: a reload may drop connections, since this haproxy runs without workers (-W, -Ws) and no stats socket has \`expose-fd listeners\``,
+            `${name}: a reload may drop connections, since no stats socket has \`expose-fd listeners\`, and haproxy ${facts.version} ${works ? "is older than 2.6, from which on workers are known to hand the sockets over" : "runs without workers (-W, -Ws)"}`,
           ]),
   ];
 }

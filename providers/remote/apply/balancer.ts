@@ -5,13 +5,13 @@ import { balancerProbe, probeOf, unitShell } from "../../plan/haproxy-probe.ts";
 import { type Wanted, drainScript, ending, proofScript, reloadScript, tellScript } from "../../plan/haproxy-scripts.ts";
 import type { HostIdentity } from "../../plan/host.ts";
 import {
-  apiLines,
   canSetState,
   checkCommand,
   disabledEdits,
   identityThere,
   isRowOf,
   isUp,
+  ownLines,
   peersOf,
   runtimeCommand,
 } from "../../plan/plans.ts";
@@ -19,6 +19,7 @@ import { escapeControls, lastLines } from "../../plan/quote.ts";
 import { apiOf } from "../../plan/settings.ts";
 import { maskLine } from "../../plan/show.ts";
 import type { Edit, Server, Step } from "../../plan/steps.ts";
+import { readFile } from "../files.ts";
 import { runTold } from "../told.ts";
 import { type Context, hostOf, keepName, permit, until } from "./context.ts";
 import { editRemote } from "./edit.ts";
@@ -52,7 +53,11 @@ export async function balance(context: Context, step: Balance): Promise<void> {
   const { host: name, on, drain, edits, peers } = step;
   const wanted = [...be("gone", step.gone), ...be("up", step.up)];
   await othersUp(context, name, on, step.gone);
-  if (drain.length > 0) await drainServers(context, name, on, { servers: drain, peers, then: [] });
+  if (drain.length > 0)
+    await drainServers(context, name, on, { servers: drain, peers, then: [] }).catch(async (error: unknown) => {
+      await comeBack(context, name, on, drain);
+      throw error;
+    });
   await editLoadProve(context, name, on, edits, wanted, { gone: step.gone, drained: drain });
   if (drain.length === 0) await drainServers(context, name, on, { servers: [], peers, then: [] });
 }
@@ -130,6 +135,8 @@ async function editLoadProve(
   const done: Edit[] = [];
   try {
     for (const edit of edits) {
+      // a drain may have lasted longer than pulumi
+      await permit(context);
       await editFile(context, name, on, edit);
       done.push(edit);
     }
@@ -145,7 +152,7 @@ async function editLoadProve(
     context.say(`not proved, putting back what was there: ${why}`);
     const again = await putOldBack(context, name, on, done, leaving);
     const kept = done.map(({ before }) => keepName(context, before.path)).join(", ");
-    throw new Error(`${name}: the edit was taken back, and ${again}\nWhy: ${why}\nWhat was there is kept in ${kept}`, {
+    throw new Error(`${name}: the edit was ${again}\nWhy: ${why}\nWhat was there is kept in ${kept}`, {
       cause: error,
     });
   }
@@ -206,18 +213,26 @@ async function putOldBack(
   done: readonly Edit[],
   { gone, drained }: Leaving,
 ): Promise<string> {
-  const now = await lookAt(context, name);
+  const host = hostOf(context, name);
   for (const edit of done.toReversed()) {
-    const file = now.files.find(({ path }) => path === edit.before.path);
-    if (file?.text !== edit.after) return `${edit.before.path} is not as we left it, so it stays as somebody wrote it`;
+    const { path } = edit.before;
+    const file = await readFile(host, path);
+    if (file?.text !== edit.after) {
+      await comeBack(context, name, on, drained);
+      return `not taken back: ${path} is no longer as we left it, so it stays as somebody wrote it; look at it`;
+    }
     // no check: it is what haproxy ran with
-    await editRemote(context, hostOf(context, name), { before: file, after: edit.before.text });
+    const before = { path, text: file.text, sha256: file.sha256 };
+    await editRemote(context, host, { before, after: edit.before.text });
   }
-  const wanted = be("up", gone);
+  const wanted = be(
+    "up",
+    gone.filter((one) => isUp(on.stats ?? [], one)),
+  );
   try {
     await loadAndProve(context, name, on, wanted, "load");
     await comeBack(context, name, on, drained); // a state file may have kept it out
-    return "the old configuration is loaded and proved again";
+    return "taken back, and the old configuration is loaded and proved again";
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     await comeBack(context, name, on, drained);
@@ -225,7 +240,7 @@ async function putOldBack(
       () => "haproxy runs on as before, which is proved",
       (still: unknown) => `what runs is not proved either: ${still instanceof Error ? still.message : String(still)}`,
     );
-    return `the old files are in place, but could not be loaded:\n${why}\n${runsOn}`;
+    return `taken back: the old files are in place, but could not be loaded:\n${why}\n${runsOn}`;
   }
 }
 
@@ -259,38 +274,64 @@ async function othersUp(
  * are waited for in all at the same time.
  */
 export async function takeOut(context: Context, names: readonly string[], node: HostIdentity): Promise<void> {
+  const touched: string[] = [];
   const drains: (() => Promise<void>)[] = [];
-  for (const name of names) {
-    const facts = await lookAt(context, name);
-    const identity = identityThere(facts, node.name, context.change.survivors);
-    const own = apiLines(facts.files, identity);
-    if (own.length === 0) continue;
-    const others = await othersUp(context, name, facts, own);
-    const peers = peersOf(own, identity);
-    if (canSetState(facts)) {
-      const then = own.map((one) => runtimeCommand(facts, one, "maint"));
-      drains.push(() => drainServers(context, name, facts, { servers: own, peers, then }));
-      continue;
+  try {
+    for (const name of names) {
+      const facts = await lookAt(context, name);
+      const identity = identityThere(facts, node.name, context.change.survivors);
+      const own = ownLines(facts.files, identity);
+      if (own.length === 0) continue;
+      const others = await othersUp(context, name, facts, own);
+      const peers = peersOf(own, identity);
+      if (canSetState(facts)) {
+        const then = own.map((one) => runtimeCommand(facts, one, "maint"));
+        drains.push(() => {
+          touched.push(name);
+          return drainServers(context, name, facts, { servers: own, peers, then });
+        });
+        continue;
+      }
+      const edits = disabledEdits(name, facts, identity, true);
+      await permit(context);
+      if (edits.length > 0) await editLoadProve(context, name, facts, edits, [...be("out", own), ...be("up", others)]);
+      touched.push(name);
+      drains.push(() => drainServers(context, name, facts, { servers: [], peers, then: [] }));
     }
-    const edits = disabledEdits(name, facts, identity, true);
     await permit(context);
-    if (edits.length > 0) await editLoadProve(context, name, facts, edits, [...be("out", own), ...be("up", others)]);
-    drains.push(() => drainServers(context, name, facts, { servers: [], peers, then: [] }));
+    const ended = await Promise.allSettled(drains.map((drain) => drain()));
+    for (const one of ended) if (one.status === "rejected") throw one.reason;
+  } catch (error) {
+    // it does not restart: nothing keeps it out
+    for (const name of touched) await tryPutBack(context, name, node);
+    throw error;
   }
-  await permit(context);
-  const ended = await Promise.allSettled(drains.map((drain) => drain()));
-  for (const one of ended) if (one.status === "rejected") throw one.reason;
+}
+
+/** After a failure, which is what is told in the end; what cannot be put back now, the next run puts back. */
+async function tryPutBack(context: Context, name: string, node: HostIdentity): Promise<void> {
+  try {
+    await permit(context);
+    await putBack(context, name, node);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    context.say(`${name}: ${node.name} could not be put back into the pools (${why}): run \`pulumi up\` again`);
+  }
 }
 
 /** A master comes back into service in one load balancer, proved UP. */
 export async function putBack(context: Context, name: string, node: HostIdentity): Promise<void> {
   const facts = await lookAt(context, name);
   const identity = identityThere(facts, node.name, context.change.survivors);
-  const own = apiLines(facts.files, identity);
+  const own = ownLines(facts.files, identity);
   if (own.length === 0) return;
+  const back = be(
+    "up",
+    own.filter(({ weightless }) => !weightless),
+  );
   const edits = disabledEdits(name, facts, identity, false);
   // without the runtime socket only a reload brings a server back: a killed run may have written the file and no more
-  if (edits.length > 0 || !canSetState(facts)) return editLoadProve(context, name, facts, edits, be("up", own));
+  if (edits.length > 0 || !canSetState(facts)) return editLoadProve(context, name, facts, edits, back);
   const orders = own.map((one) => runtimeCommand(facts, one, "ready"));
-  await loadAndProve(context, name, facts, be("up", own), "look", tellScript(facts.socket, orders));
+  await loadAndProve(context, name, facts, back, "look", tellScript(facts.socket, orders));
 }

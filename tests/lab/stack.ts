@@ -136,13 +136,13 @@ export class TestStack {
 
   /** `up`, killed as soon as this is printed; then `pulumi cancel`, as the administrator does. @throws Error when it never was */
   async killedAt(mark: string | RegExp): Promise<Ran> {
-    let killed = false;
+    const kills: number[] = [];
     const ran = await this.watchedUp((output, child) => {
-      if (killed || !(typeof mark === "string" ? output.includes(mark) : mark.test(output))) return;
-      killed = true;
+      if (kills.length > 0 || !(typeof mark === "string" ? output.includes(mark) : mark.test(output))) return;
+      kills.push(Date.now());
       child.kill("SIGKILL");
     });
-    if (!killed) throw new Error(`never saw ${String(mark)}:\n${ran.output.slice(-4000)}`);
+    if (kills.length === 0) throw new Error(`never saw ${String(mark)}:\n${ran.output.slice(-4000)}`);
     const cancelled = await this.pulumi("cancel", "--yes", "--stack", this.name);
     if (cancelled.code !== 0) throw new Error(cancelled.output);
     return ran;

@@ -1,4 +1,3 @@
-import { maskLine } from "../plan/show.ts";
 import { escapeControls, lastLines } from "../plan/quote.ts";
 
 /**
@@ -42,7 +41,7 @@ export class RemoteError extends Error {
 
   constructor(f: RemoteFailure) {
     const clean = (text: string) => redact(text, f.secrets ?? []);
-    const said = lastLines(clean(f.output ?? ""), 8).map((line) => escapeControls(maskLine(line)));
+    const said = lastLines(clean(f.output ?? ""), 8).map((line) => escapeControls(line));
     super(sentence(f, clean, said), f.cause === undefined ? {} : { cause: f.cause });
     this.host = f.host;
     this.what = clean(f.what);

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { posix } from "node:path";
 import { sh } from "../plan/quote.ts";
 import { Refusal } from "../plan/refusal.ts";
+import { maskLine } from "../plan/show.ts";
 import { RemoteError } from "./errors.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import { attempt, replaceScript } from "./replace-script.ts";
@@ -143,7 +144,8 @@ export async function replaceFile(host: RemoteHost, o: Replacement): Promise<voi
     remedy,
     command: script,
     exit: code,
-    output: stderr,
+    // a check may quote the line that it does not like
+    output: failed === attempt.validation ? stderr.split("\n").map(maskLine).join("\n") : stderr,
     took,
   });
 }

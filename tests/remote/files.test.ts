@@ -210,6 +210,11 @@ describe("replaceFile", () => {
     );
   });
 
+  test("what a validation quotes of the file is masked where it looks secret", async () => {
+    const no = () => "echo \"parsing [x.cfg:3] : unknown 'stats auth admin:hunter2'\" >&2; exit 1";
+    await refused(replaceFile(host, replacement({ validate: no })), /stats auth \[masked\]/);
+    await refused(replaceFile(host, replacement({ validate: no })), /^(?![^]*hunter2)/);
+  });
   test("a validation that tampers, hangs or cannot be run", async () => {
     await refused(
       replaceFile(host, replacement({ validate: (t) => sh`echo x >> ${t}` })),

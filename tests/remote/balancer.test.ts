@@ -3,6 +3,7 @@
  * a pool that loses its servers between the plan and the step is a matter of seconds; the lab's tests have the real haproxy.
  */
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { afterEach, describe, it, mock } from "node:test";
 import { planBalancer } from "../../providers/plan/plans.ts";
 import { type Step, type World, identityOf } from "../../providers/plan/steps.ts";
@@ -17,7 +18,6 @@ const { world, change } = removal(4, [3]);
 class Host {
   readonly done: string[] = [];
   stats = balancerParts(lb1, 4)["stats"];
-  permits = 0;
   readonly name = lb1;
   readonly address = "192.168.55.6";
   run(_script: string, { what }: { what: string }) {
@@ -27,12 +27,24 @@ class Host {
       : "";
     return Promise.resolve({ code: 0, stdout, stderr: "", took: 1 });
   }
-  stream(_script: string, { what }: { what: string }): never {
+  /** Whether a drain comes to its end, and what happens meanwhile. */
+  drains = false;
+  meanwhile: () => void = () => undefined;
+  stream(_script: string, { what }: { what: string }) {
     this.done.push(what);
-    throw new Error("nothing was to be drained");
+    if (!this.drains) throw new Error("nothing was to be drained");
+    this.meanwhile();
+    return Promise.resolve({
+      stdout: Readable.from([Buffer.from("sessions 0 0\n")]),
+      done: Promise.resolve({ code: 0, stderr: "" }),
+    });
+  }
+  dead = false;
+  permit(): Promise<void> {
+    return this.dead ? Promise.reject(new Error("pulumi is gone")) : Promise.resolve();
   }
   get context(): Context {
-    const session = { run: "run", host: () => this, permit: () => Promise.resolve(void (this.permits += 1)) };
+    const session = { run: "run", host: () => this, permit: () => this.permit() };
     return { session: session as unknown as Context["session"], change, say: () => undefined };
   }
 }
@@ -104,5 +116,24 @@ describe("a pool is never left without a server", () => {
     const error = await inNoTime(() => takeOut(host.context, [lb1], identityOf(master(0), change.survivors)));
     assert.match(String(error), /last seen: master0 is the only one of backend/);
     assert.deepEqual([...new Set(host.done)], [`looking at ${lb1}`]);
+  });
+});
+
+describe("pulumi dies while a server is drained", () => {
+  it("nothing is written afterwards", async () => {
+    const host = new Host();
+    host.drains = true;
+    host.meanwhile = () => (host.dead = true);
+    await assert.rejects(balance(host.context, planned(world)), /pulumi is gone/);
+    assert.deepEqual(host.done, ["draining 192.168.55.21:8443"]);
+  });
+  it("alive, it goes on with the file", async () => {
+    const host = new Host();
+    host.drains = true;
+    await balance(host.context, planned(world));
+    assert.deepEqual(
+      [host.done[0], host.done.at(-1), host.done.filter((what) => what.startsWith("replacing")).length],
+      ["draining 192.168.55.21:8443", "loading and proving haproxy", 2],
+    );
   });
 });

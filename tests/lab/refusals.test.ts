@@ -7,7 +7,6 @@ import { before, test } from "node:test";
 import { reset } from "../../lab/lab.ts";
 import { container } from "../../lab/hosts.ts";
 import { files } from "../../lab/stack.ts";
-import { commandPlugin } from "../../providers/remote/command-plugin.ts";
 import { TestStack, eventually, fingerprint, on } from "./stack.ts";
 
 let stack: TestStack;
@@ -210,30 +209,4 @@ test("an unprivileged user with sudo sees the same", async () => {
       assert.match(ran.output, /etcdctl member remove/);
     },
   );
-});
-
-test("a load balancer of `kind: command` without the engine's plugin, by the real engine, before anything is touched", async (t) => {
-  if (commandPlugin(process.env) !== undefined) {
-    t.skip("the plugin is on this machine");
-    return;
-  }
-  process.env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "1";
-  try {
-    await withConfig(
-      (text) =>
-        text.replace(
-          "  openshift-masters:nodes:",
-          "    f5: { kind: command, set: ./a, verify: ./b }\n  openshift-masters:nodes:",
-        ),
-      async () => {
-        const ran = await stack.preview();
-        assert.notEqual(ran.code, 0);
-        assert.match(ran.output, /loadBalancers\.f5 \(kind: command\) needs pulumi's plugin "command" 1\.2\.1/);
-        assert.match(ran.output, /plugin install resource command 1\.2\.1/);
-        assert.doesNotMatch(ran.output, /\[Preflight\]/);
-      },
-    );
-  } finally {
-    delete process.env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"];
-  }
 });

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { before, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { reset } from "../../lab/lab.ts";
 import { container } from "../../lab/hosts.ts";
 import { files } from "../../lab/stack.ts";
+import { loadBalancerTests } from "./load-balancer.ts";
 import { TestStack, eventually, fingerprint, on } from "./stack.ts";
 
 let stack: TestStack;
@@ -210,3 +211,6 @@ test("an unprivileged user with sudo sees the same", async () => {
     },
   );
 });
+
+// on the same lab: every refusal has left it as it was
+describe("what goes wrong at a load balancer", () => loadBalancerTests(() => stack));

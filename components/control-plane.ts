@@ -11,6 +11,7 @@ import { MasterBackup } from "../providers/master-backup.ts";
 import { MasterConfig } from "../providers/master-config.ts";
 import { NodeDrain } from "../providers/node-drain.ts";
 import { NodeRemoval } from "../providers/node-removal.ts";
+import { bracketed } from "../providers/plan/same-host.ts";
 import type { Settings } from "../providers/plan/settings.ts";
 import { Preflight } from "../providers/preflight.ts";
 import { ServiceEndpoints } from "../providers/service-endpoints.ts";
@@ -105,7 +106,6 @@ const each = <T>(hosts: Readonly<Record<string, T>>, change: (value: T) => strin
   Object.fromEntries(Object.entries(hosts).map(([name, value]) => [name, change(value)]));
 const addressesOf = (hosts: Readonly<Record<string, { address: string }>>): Record<string, string> =>
   each(hosts, (host) => host.address);
-const bracketed = (address: string): string => (address.includes(":") ? `[${address}]` : address);
 
 /** The steps of all resources for each retired host, in the chain's order. */
 function merge(records: readonly (Retired | undefined)[]): Retired {

@@ -4,6 +4,7 @@
  */
 import { asking } from "./authority-shell.ts";
 import { quote, sh } from "./quote.ts";
+import { bracketed } from "./same-host.ts";
 
 /** Files read for editing are at most this large, in bytes. */
 export const largestFile = 4 * 1024 * 1024;
@@ -64,8 +65,7 @@ const certificates = "--cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --cacer
 const certificates2 = "--cert-file /etc/etcd/peer.crt --key-file /etc/etcd/peer.key --ca-file /etc/etcd/ca.crt";
 
 /** The client URL of the etcd member at a declared address. */
-export const clientUrl = (address: string): string =>
-  `https://${address.includes(":") ? `[${address}]` : address}:2379`;
+export const clientUrl = (address: string): string => `https://${bracketed(address)}:2379`;
 
 /**
  * Shell functions `e3` and `e2`: etcdctl with the member's own certificates against the member on this host, and `$via`: etcdctl of

@@ -20,6 +20,9 @@ export function isAddressOf(host: HostIdentity, address: string): boolean {
   return wanted !== "" && [host.name, ...host.addresses].some((known) => canonicalAddress(known) === wanted);
 }
 
+/** As an address stands in front of a port or in a URL: IPv6 in brackets. */
+export const bracketed = (address: string): string => (address.includes(":") ? `[${address}]` : address);
+
 /** Whether the text is an IP address, as opposed to a name that only DNS can tell the machine of. */
 export function isIpLiteral(address: string): boolean {
   return /^\d+(?:\.\d+){3}$/.test(address) || (address.includes(":") && /^[0-9a-fA-F:.]+$/.test(address));

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { Refusal } from "./refusal.ts";
-import { canonicalAddress } from "./same-host.ts";
+import { bracketed, canonicalAddress } from "./same-host.ts";
 
 const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 const isHostName = (text: string): boolean => text.length <= 253 && text.split(".").every((part) => label.test(part));
@@ -109,8 +109,7 @@ export type HaproxySettings = z.infer<typeof haproxy>;
 export type CommandSettings = z.infer<typeof byCommand>;
 
 /** `host:port` where the API answers through a haproxy. */
-export const apiOf = ({ api, address: own }: HaproxySettings): string =>
-  api ?? `${own.includes(":") ? `[${own}]` : own}:8443`;
+export const apiOf = ({ api, address: own }: HaproxySettings): string => api ?? `${bracketed(own)}:8443`;
 
 /** The keys below `openshift-masters:` that are read. */
 export const settingKeys = Object.keys(schema.shape) as readonly (keyof Settings)[];

@@ -50,14 +50,13 @@ describe("forms of haproxy.cfg", () => {
   for (const form of forms) {
     const config = textOf(form.file);
     const what = `${form.file} without ${form.who.name}`;
-    const options = form.todo === undefined ? {} : { todo: form.todo };
-    it(`${what}: ${isRefused(form.drop) ? "refused" : `lines ${form.drop.join(", ") || "none"}`}`, options, () => {
+    it(`${what}: ${isRefused(form.drop) ? "refused" : `lines ${form.drop.join(", ") || "none"}`}`, () => {
       const { drop } = form;
       if (isRefused(drop)) assertRefused(() => dropHost(config, form.who), drop);
       else assertDropped(config, form, drop);
     });
 
-    it(`${what}: out of service and back`, options, () => {
+    it(`${what}: out of service and back`, () => {
       const { disabling, enabling } = form;
       if (disabling) assertRefused(() => setDisabled(config, form.who, true), disabling);
       if (enabling) assertRefused(() => setDisabled(config, form.who, false), enabling);

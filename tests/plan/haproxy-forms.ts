@@ -17,8 +17,6 @@ export interface Form {
   readonly without?: readonly number[];
   /** haproxy 2.6 refuses the file as it is, 1.5 takes it. */
   readonly only15?: true;
-  /** What the editor does not do yet. */
-  readonly todo?: string;
 }
 
 export interface Refused {

@@ -17,7 +17,7 @@ import { type ServerStats, isServing } from "../haproxy-stats.ts";
 import type { HostIdentity } from "../host.ts";
 import { sh } from "../quote.ts";
 import { Refusal } from "../refusal.ts";
-import { canonicalAddress, isAddressOf, isIpLiteral } from "../same-host.ts";
+import { bracketed, canonicalAddress, isAddressOf, isIpLiteral } from "../same-host.ts";
 import type { HaproxySettings } from "../settings.ts";
 import { type Change, type Edit, type Server, type Step, type World, entries } from "../steps.ts";
 import { type Planner, balancerOf, nobodyLeaves } from "./asked.ts";
@@ -271,7 +271,7 @@ export const isRowOf = (row: ServerStats, line: Server): boolean =>
 export const peersOf = (lines: readonly { readonly port: number | undefined }[], node: HostIdentity): string[] => {
   const addresses = node.addresses.filter(isIpLiteral);
   const ports = new Set(lines.map(({ port }) => port ?? apiPort));
-  return addresses.flatMap((one) => [...ports].map((port) => `${one.includes(":") ? `[${one}]` : one}:${port}`));
+  return addresses.flatMap((one) => [...ports].map((port) => `${bracketed(one)}:${port}`));
 };
 
 /** Its row says that it is in service. */

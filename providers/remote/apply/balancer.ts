@@ -35,7 +35,7 @@ const settingsOf = (context: Context, name: string) => {
   return entry;
 };
 
-export async function lookAt(context: Context, name: string): Promise<BalancerFacts> {
+async function lookAt(context: Context, name: string): Promise<BalancerFacts> {
   const entry = settingsOf(context, name);
   const { stdout } = await hostOf(context, name).run(balancerProbe(probeOf(entry, context.change)), {
     what: `looking at ${name}`,
@@ -179,14 +179,16 @@ async function loadAndProve(
   first = "",
 ): Promise<void> {
   const settings = settingsOf(context, name);
-  const reload = reloadScript(settings.service, settings.restart);
   const script = proofScript({
     service: settings.service,
     api: apiOf(settings),
     socket: on.stats === undefined ? "" : on.socket,
     wanted,
     seconds: proof,
-    first: { script: how === "load" ? `${first}\n${reload}` : first, reloads: how === "load" },
+    first:
+      how === "load"
+        ? { script: reloadScript(settings.service, settings.restart), reloads: true }
+        : { script: first, reloads: false },
   });
   const { code, stdout } = await hostOf(context, name).run(script, {
     what: how === "load" ? `loading and proving ${settings.service}` : `proving ${settings.service}`,

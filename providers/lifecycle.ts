@@ -9,7 +9,7 @@ import { escapeControls } from "./plan/quote.ts";
 import { Refusal } from "./plan/refusal.ts";
 import type { Settings } from "./plan/settings.ts";
 import { editsOf, labelOf, render } from "./plan/show.ts";
-import { type Change, type Step, type World, batchesOf } from "./plan/steps.ts";
+import { type Change, type Extra, type Step, type World, batchesOf } from "./plan/steps.ts";
 import { apply } from "./remote/apply.ts";
 import type { Session } from "./remote/session.ts";
 
@@ -25,6 +25,8 @@ export interface Kind {
   readonly list: string;
   /** Names of the further inputs; a change of one is an update. */
   readonly also?: readonly string[];
+  /** What it has to know besides. */
+  readonly asks?: readonly Extra[];
   /** What is still to be done; pure. */
   plan(world: World, change: Change, inputs: Inputs): Step[];
   /** The plan does not follow from the world: it is carried out at every create and update (a fresh backup). */
@@ -157,7 +159,7 @@ class Lifecycle {
     const before = this.#kind.list in olds ? addresses(olds[this.#kind.list]) : undefined;
     const end = Date.now() + patience * 1000;
     for (let told = false; ; told = true) {
-      const { world, change } = await this.#session().look(asked.change, asked.retired);
+      const { world, change } = await this.#session().look(asked.change, asked.retired, this.#kind.asks);
       const judgement = this.#kind.judge?.(world, change, before) ?? { refusals: [], passing: [], notes: [] };
       const refusals = [...judgement.refusals, ...judgement.passing];
       const waits = judgement.passing.length > 0 && judgement.refusals.length === 0 && Date.now() < end;
@@ -216,7 +218,7 @@ class Lifecycle {
         const failures = ended.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
         if (failures.length > 0) throw together(failures);
       }
-      const after = await session.look(asked.change, asked.retired);
+      const after = await session.look(asked.change, asked.retired, kind.asks);
       const left = kind.always === true ? [] : kind.plan(after.world, after.change, news);
       if (left.length > 0)
         throw new Error(`the steps were carried out and the hosts still show undone: ${left.map(labelOf).join("; ")}`);
@@ -300,7 +302,7 @@ class Lifecycle {
       const kind = this.#kind;
       const session = this.#session();
       const asked = changeOf(kind, session.settings, props);
-      const { world, change } = await session.look(asked.change, new Set(Object.keys(asked.change.leaving)));
+      const { world, change } = await session.look(asked.change, new Set(Object.keys(asked.change.leaving)), kind.asks);
       const undone =
         kind.always === true ? ((await kind.lost?.(props)) ?? []) : kind.plan(world, change, props).map(labelOf);
       for (const one of [...undone, ...(kind.notes?.(world, change, props) ?? [])]) this.#say(props, `drift: ${one}`);

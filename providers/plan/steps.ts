@@ -34,6 +34,9 @@ export interface LocalFacts {
   readonly keyFlaw: string | undefined;
 }
 
+/** What is asked besides, in a round of its own, by those resources that need it. */
+export type Extra = "census" | "sweep" | "budgets";
+
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {
   readonly survivors: Hosts;

@@ -22,7 +22,7 @@ import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
 import { clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
 import type { Settings } from "../plan/settings.ts";
-import type { Change, LocalFacts, World } from "../plan/steps.ts";
+import type { Change, Extra, LocalFacts, World } from "../plan/steps.ts";
 import { archivedAuthorities } from "./archived-authority.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { freeFor } from "./local-archive.ts";
@@ -31,6 +31,13 @@ import { lockAll } from "./lock.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
+
+/** Each adds its part of the world; never throws. */
+const extras: Readonly<Record<Extra, (session: Session, world: World, change: Change) => Promise<Partial<World>>>> = {
+  census: () => Promise.resolve({}),
+  sweep: () => Promise.resolve({}),
+  budgets: () => Promise.resolve({}),
+};
 
 /** Seconds that what was seen is still taken for true, as long as this process changed nothing. */
 const freshness = 20;
@@ -43,7 +50,7 @@ export class Session {
   readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
   /** Who leaves or has left, as Preflight's check, the first of the chain, knows it: name → address. */
   leaving: Hosts = {};
-  readonly #seen = new Map<string, { at: number; world: Promise<World> }>();
+  readonly #seen = new Map<string, { at: number; seen: Promise<object> }>();
   #held: Promise<Held[]> | undefined;
   #encryption: Promise<Encryption | undefined> | undefined;
   #lost: Error | undefined;
@@ -69,16 +76,30 @@ export class Session {
    * Looks at every host the change is about. Never throws for a host: one that cannot be asked is `unreachable`.
    * @param retired leaving hosts of earlier changes: visited only while something of them is left, so that a machine that was
    *   switched off long ago costs nobody a time-out; otherwise they are taken out of the change
+   * @param asks what is wanted besides
    */
-  async look(change: Change, retired: ReadonlySet<string> = new Set()): Promise<{ world: World; change: Change }> {
+  async look(
+    change: Change,
+    retired: ReadonlySet<string> = new Set(),
+    asks: readonly Extra[] = [],
+  ): Promise<{ world: World; change: Change }> {
     const key = JSON.stringify([change.survivors, change.leaving, [...retired]]);
-    const known = this.#seen.get(key);
-    const world =
-      known !== undefined && Date.now() - known.at < freshness * 1000 ? known.world : this.#observe(change, retired);
-    if (world !== known?.world) this.#seen.set(key, { at: Date.now(), world });
-    const seen = await world;
+    const base = await this.#fresh(key, () => this.#observe(change, retired));
+    const more = await Promise.all(
+      asks.map((extra) => this.#fresh(`${extra} ${key}`, () => extras[extra](this, base, change))),
+    );
+    const seen = Object.assign({ ...base }, ...more) as World;
     const leaving = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => name in seen.masters));
     return { world: seen, change: { ...change, leaving } };
+  }
+
+  /** What was seen a moment ago counts, until somebody forgets it. */
+  #fresh<T extends object>(key: string, ask: () => Promise<T>): Promise<T> {
+    const known = this.#seen.get(key);
+    if (known !== undefined && Date.now() - known.at < freshness * 1000) return known.seen as Promise<T>;
+    const seen = ask();
+    this.#seen.set(key, { at: Date.now(), seen });
+    return seen;
   }
 
   async #observe(change: Change, retired: ReadonlySet<string>): Promise<World> {

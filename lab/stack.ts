@@ -61,6 +61,7 @@ ${names(hosts, (host) => host.startsWith("node-"))
     keep: 7
     stamp: "lab"
   openshift-masters:acknowledge: []
+  openshift-masters:lab: true
 `;
 }
 

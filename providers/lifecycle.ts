@@ -11,6 +11,7 @@ import type { Settings } from "./plan/settings.ts";
 import { editsOf, labelOf, render } from "./plan/show.ts";
 import { type Change, type Extra, type Step, type World, batchesOf } from "./plan/steps.ts";
 import { apply } from "./remote/apply.ts";
+import { atPoint } from "./remote/fault.ts";
 import type { Session } from "./remote/session.ts";
 
 /** A resource's inputs: one map keyed by host name, and whatever else it declares; `retired` and `files` are added by check. */
@@ -58,6 +59,9 @@ const addresses = (value: unknown): Record<string, string> =>
   Object.fromEntries(Object.entries(mapOf(value)).map(([name, one]) => [name, addressIn(one)]));
 const without = (hosts: Hosts, gone: Hosts): Record<string, string> =>
   Object.fromEntries(Object.entries(hosts).filter(([name]) => !(name in gone)));
+
+/** Seconds for which what was seen is what is so, when nothing was changed by us. What is then edited is compared with it byte by byte once more. */
+const justSeen = 5;
 
 /** Seconds that Preflight waits for what may pass by itself. */
 const patience = 60;
@@ -194,7 +198,8 @@ class Lifecycle {
     const done = new Set<Step>();
     const before = new Map(session.connections.sentTo);
     try {
-      session.forget();
+      // the resource before has just looked; everything is asked again if that is long ago or anything was changed since
+      session.forget(justSeen);
       const { world, change, judgement } = await this.#judged(asked, olds, news);
       if (judgement.refusals.length > 0)
         throw new Refusal(`refused, nothing was touched: ${judgement.refusals.join("; ")}`);
@@ -206,7 +211,9 @@ class Lifecycle {
             const which = `${steps.indexOf(step) + 1}/${steps.length}`;
             this.#say(news, `${which} ${labelOf(step)} …`);
             const started = Date.now();
-            const remembered = await apply({ session, change, say: (text) => this.#say(news, `     ${text}`) }, step);
+            const say = (text: string) => this.#say(news, `     ${text}`);
+            const point = { resource: kind.type, number: steps.indexOf(step) + 1, does: step.do };
+            const remembered = await atPoint(point, () => apply({ session, change, say }, step));
             if (remembered !== undefined) records.push({ step, record: remembered });
             const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
             this.#say(news, `${which} done in ${took}`);

@@ -99,6 +99,8 @@ const schema = z.strictObject({
       }),
     )
     .default([]),
+  // faults on purpose are listened to
+  lab: z.boolean().default(false),
 });
 
 /** The whole configuration of a stack, with its defaults. */

@@ -1,5 +1,6 @@
 /** Sends a command over the host's connection, and puts what goes wrong with it into words. */
 import { performance } from "node:perf_hooks";
+import type { FaultKind } from "../plan/faults.ts";
 import { sudoRefusal } from "./command.ts";
 import { NoConnection } from "./connect.ts";
 import { RemoteError, type RemoteFailure } from "./errors.ts";
@@ -13,8 +14,8 @@ export interface HostContext {
   readonly settings: SshSettings;
   /** The connection there is, or a new one. */
   readonly open: () => Promise<Line>;
-  /** A command was sent. */
-  readonly sent: () => void;
+  /** A command was sent; in a lab its answer may be about to get lost. */
+  readonly sent: (what: string) => FaultKind | undefined;
 }
 
 /** What is to be sent. */
@@ -60,8 +61,8 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
     const took = () => performance.now() - since;
     try {
       if (isLost(connection)) throw new Unsent();
-      const running = await start(connection, intent.line, intent.deadline * 1000);
-      context.sent();
+      const sent = await start(connection, intent.line, intent.deadline * 1000);
+      const running = context.sent(intent.what) === "lose-answer" ? unheard(sent) : sent;
       void running.ended.then(() => connection.leave());
       const fail: Begun["fail"] = (f) => new RemoteError({ ...base, ...f, took: took() });
       return { running, since, fail, failEnded: (end, output) => fail(inWords(end, output, settings)) };
@@ -80,6 +81,12 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
     }
   }
 }
+
+/** What the host did is done; nobody here hears of it. */
+const unheard = (running: Running): Running => ({
+  ...running,
+  ended: running.ended.then(() => ({ code: null, lost: new Error("fault: the answer was lost") })),
+});
 
 /** The connection was lost while we waited for our turn. */
 class Unsent extends Error {}

@@ -25,6 +25,7 @@ import type { Settings } from "../plan/settings.ts";
 import type { Change, Extra, LocalFacts, World } from "../plan/steps.ts";
 import { archivedAuthorities } from "./archived-authority.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
+import { armFaults } from "./fault.ts";
 import { freeFor } from "./local-archive.ts";
 import { engineAnswers, requireEngine } from "./engine.ts";
 import { lockAll } from "./lock.ts";
@@ -58,6 +59,7 @@ export class Session {
 
   constructor(settings: Settings) {
     this.settings = settings;
+    armFaults(settings.lab);
     this.#watchEngine();
     this.connections = new Connections(settings.ssh as ConstructorParameters<typeof Connections>[0]);
   }
@@ -67,9 +69,12 @@ export class Session {
     return this.connections.host({ name, address });
   }
 
-  /** Forgets what was seen: something is about to change, or has. */
-  forget(): void {
-    this.#seen.clear();
+  /**
+   * Forgets what was seen: something is about to change, or has.
+   * @param than seconds; what was asked for since then stays
+   */
+  forget(than = 0): void {
+    for (const [key, { at }] of this.#seen) if (Date.now() - at >= than * 1000) this.#seen.delete(key);
   }
 
   /**

@@ -2,6 +2,7 @@
  * The hosts, through SSH: one connection each, opened when first needed, shared by everyone, opened anew after it was lost.
  * Host keys are always verified, the agent is never forwarded, every command has a deadline on both sides.
  */
+import { commandSent } from "./fault.ts";
 import { Host } from "./host.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
 import { NoConnection, openLine, tunnel, type Endpoint } from "./connect.ts";
@@ -38,9 +39,10 @@ export class Connections {
       name: target.name,
       open: () => this.#line(key, () => this.#reach(target)),
       settings: this.#settings,
-      sent: () => {
+      sent: (what) => {
         this.stats.commands += 1;
         this.sentTo.set(target.name, (this.sentTo.get(target.name) ?? 0) + 1);
+        return commandSent(what);
       },
     });
     this.#hosts.set(key, host);

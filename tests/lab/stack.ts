@@ -22,7 +22,7 @@ export class TestStack {
   readonly name: string;
   readonly hosts: Cast;
   readonly config: string;
-  readonly #env: Record<string, string>;
+  #env: Record<string, string>;
 
   private constructor(name: string, hosts: Cast, env: Record<string, string>) {
     this.name = name;
@@ -134,6 +134,30 @@ export class TestStack {
     return this.watched(seen, ...this.#words("up", ["--yes", "--skip-preview"]));
   }
 
+  /** `up` with faults on purpose (see `providers/plan/faults.ts`); each must have been met. */
+  async upWith(faults: readonly string[], ...more: readonly string[]): Promise<Ran> {
+    const env = this.#env;
+    this.#env = { ...env, OPENSHIFT_MASTERS_FAULT: faults.join(",") };
+    const ran = await this.up(...more).finally(() => (this.#env = env));
+    const met = (ran.output.match(/fault: (kill|lose)/g) ?? []).length;
+    if (met !== faults.length) throw new Error(`${met} faults of ${faults.join(", ")} were met:\n${ran.output.slice(-4000)}`);
+    return ran;
+  }
+
+  /** The same, where pulumi dies of the last of them; then `pulumi cancel`, as the administrator does. */
+  async killedBy(faults: readonly string[], ...more: readonly string[]): Promise<Ran> {
+    const ran = await this.upWith(faults, ...more);
+    if (ran.code !== -1) throw new Error(`pulumi was not killed: ${ran.code}\n${ran.output.slice(-4000)}`);
+    await this.cancel();
+    return ran;
+  }
+
+  /** Frees the state that a killed pulumi left locked. */
+  async cancel(): Promise<void> {
+    const cancelled = await this.pulumi("cancel", "--yes", "--stack", this.name);
+    if (cancelled.code !== 0) throw new Error(cancelled.output);
+  }
+
   /** `up`, killed as soon as this is printed; then `pulumi cancel`, as the administrator does. @throws Error when it never was */
   async killedAt(mark: string | RegExp): Promise<Ran> {
     const kills: number[] = [];
@@ -143,8 +167,7 @@ export class TestStack {
       child.kill("SIGKILL");
     });
     if (kills.length === 0) throw new Error(`never saw ${String(mark)}:\n${ran.output.slice(-4000)}`);
-    const cancelled = await this.pulumi("cancel", "--yes", "--stack", this.name);
-    if (cancelled.code !== 0) throw new Error(cancelled.output);
+    await this.cancel();
     return ran;
   }
 }

@@ -19,6 +19,7 @@ class Hosts {
   readonly date = "20261123";
   readonly connections = { stats: { connections: 2, commands: 7 }, sentTo: new Map<string, number>() };
   readonly commands: string[] = [];
+  readonly sketches: Record<string, object> = {};
   /** Leave and restarts, in order. */
   readonly events: string[] = [];
   readonly asked: { change: Change; retired: string[] }[] = [];

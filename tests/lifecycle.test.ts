@@ -345,6 +345,16 @@ describe("LoadBalancerPool carries the lines of haproxy's files", () => {
     const { inputs } = await check(of(new Hosts()), {}, newsOf(4));
     for (const n of [0, 1, 2, 3]) assert.match(linesIn(inputs), new RegExp(`server {6}master${n} 192\\.168\\.55\\.`));
   });
+  it("and tells them to those that come after it in the same run, a blocked drain among them", async () => {
+    const hosts = new Hosts();
+    const { inputs } = await check(of(hosts), {}, newsOf(4));
+    assert.deepEqual(hosts.sketches, { [lb]: inputs["lines"] });
+    // the lines are out, and a killed run has forgotten to say so
+    const later = new Hosts();
+    later.world = withConfig(later.world, lb, (text) => text.replace(/ {4}server {6}master3 .*\n/, ""));
+    await check(of(later), inputs, newsOf(3));
+    assert.deepEqual(later.sketches, { [lb]: inputs["lines"] });
+  });
   it("keeps what was remembered while the host cannot be asked, or a line is lost", async () => {
     const olds = (await check(of(new Hosts()), {}, newsOf(4))).inputs;
     const hosts = new Hosts();

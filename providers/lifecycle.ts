@@ -4,6 +4,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import type { Hosts } from "./plan/facts.ts";
+import type { Sketch } from "./plan/haproxy.ts";
 import type { Judgement } from "./plan/preflight.ts";
 import { escapeControls } from "./plan/quote.ts";
 import { Refusal } from "./plan/refusal.ts";
@@ -36,6 +37,8 @@ export interface Kind {
   judge?(world: World, change: Change, before: Hosts | undefined): Judgement;
   /** What `check` adds to the inputs, from what was seen and the inputs of before: what has to be known when it can be seen no more. */
   carry?(world: World, change: Change, news: Inputs, olds: Inputs): Inputs;
+  /** What later resources of the run have to know of its inputs: where server lines stand, load balancer → sketch. */
+  sketches?(inputs: Inputs): Readonly<Record<string, Sketch>>;
   /** Facts for the outputs; undefined facts keep their last known value. */
   facts?(world: World, change: Change, inputs: Inputs): Outputs;
   /** What the records of the steps become among the outputs. */
@@ -143,6 +146,7 @@ class Lifecycle {
           })),
         };
       Object.assign(inputs, kind.carry?.(world, change, news, olds));
+      if (kind.sketches !== undefined) Object.assign(session.sketches, kind.sketches(inputs));
       const steps = kind.always === true && !this.#isDue(olds, news) ? [] : kind.plan(world, change, inputs);
       if (steps.length > 0) this.#say(news, `to do, in this order:\n${render(steps)}`);
       const files = Object.fromEntries(

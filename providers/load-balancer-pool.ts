@@ -40,6 +40,7 @@ export const loadBalancerPool = {
   also: ["loadBalancer", "config", "service"],
   plan: (world, change, inputs) => planBalancer(nameOf(inputs), linesOf(inputs))(world, change),
   carry: (world, change, news, olds) => ({ lines: rememberedLines(world, change, nameOf(news), linesOf(olds)) }),
+  sketches: (inputs) => ({ [nameOf(inputs)]: linesOf(inputs) }),
   notes: (world, change, outputs) => homeless(world, change, nameOf(outputs), linesOf(outputs)),
   facts: (world, _change, inputs) => {
     const facts = world.balancers[nameOf(inputs)];

@@ -1,6 +1,7 @@
 /**
  * The masters as schedulable nodes: a leaving one is made unschedulable and drained (budgets honoured).
- * delete forgets. It never uncordons.
+ * A drain that is blocked stops the chain and says what blocks; then, as configured, everything is left as it is, or the node is made schedulable and the
+ * master's server lines are put back, proved UP. delete forgets.
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
@@ -24,5 +25,6 @@ export class NodeDrain extends ChainResource {
 export const nodeDrain = {
   type: "NodeDrain",
   list: "masters",
+  asks: ["budgets"],
   plan: planDrain,
 } satisfies Kind;

@@ -27,6 +27,7 @@ export const preflight = {
   type: "Preflight",
   list: "masters",
   also: ["acknowledge"],
+  asks: ["budgets"],
   plan: () => [],
   judge,
 } satisfies Kind;

@@ -19,6 +19,7 @@ class Hosts {
   readonly date = "20261123";
   readonly connections = { stats: { connections: 2, commands: 7 }, sentTo: new Map<string, number>() };
   readonly commands: string[] = [];
+  readonly sketches: Record<string, object> = {};
   /** Leave and restarts, in order. */
   readonly events: string[] = [];
   readonly asked: { change: Change; retired: string[] }[] = [];
@@ -343,6 +344,16 @@ describe("LoadBalancerPool carries the lines of haproxy's files", () => {
   it("from what is seen", async () => {
     const { inputs } = await check(of(new Hosts()), {}, newsOf(4));
     for (const n of [0, 1, 2, 3]) assert.match(linesIn(inputs), new RegExp(`server {6}master${n} 192\\.168\\.55\\.`));
+  });
+  it("and tells them to those that come after it in the same run, a blocked drain among them", async () => {
+    const hosts = new Hosts();
+    const { inputs } = await check(of(hosts), {}, newsOf(4));
+    assert.deepEqual(hosts.sketches, { [lb]: inputs["lines"] });
+    // the lines are out, and a killed run has forgotten to say so
+    const later = new Hosts();
+    later.world = withConfig(later.world, lb, (text) => text.replace(/ {4}server {6}master3 .*\n/, ""));
+    await check(of(later), inputs, newsOf(3));
+    assert.deepEqual(later.sketches, { [lb]: inputs["lines"] });
   });
   it("keeps what was remembered while the host cannot be asked, or a line is lost", async () => {
     const olds = (await check(of(new Hosts()), {}, newsOf(4))).inputs;

@@ -28,7 +28,9 @@ export {
   rememberedLines,
   runtimeCommand,
 } from "./plans/balancer.ts";
-export { isEvictable, planDrain, planNodeRemoval } from "./plans/node.ts";
+export { isEvictable } from "./drain-rehearsal.ts";
+export { planDrain, planReturn, standingInWords, standingOf } from "./plans/drain.ts";
+export { planNodeRemoval } from "./plans/node.ts";
 export { planStaticPods } from "./plans/static-pods.ts";
 export { planMembership } from "./plans/membership.ts";
 export { planMasterConfig } from "./plans/master-config.ts";

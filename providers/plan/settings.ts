@@ -91,6 +91,14 @@ const schema = z.strictObject({
     identity: text.optional(),
     rehearsal: z.union([z.boolean(), rehearsalHost]).default(true),
   }),
+  drain: z
+    .strictObject({
+      // seconds that the drain of a master may take
+      timeout: z.int().min(10).max(86_400).default(300),
+      // what becomes of the load balancers and the Node when it is blocked
+      blocked: z.enum(["leave", "put-back"]).default("leave"),
+    })
+    .prefault({}),
   acknowledge: z
     .array(
       z.string().regex(/^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data):[a-z0-9.-]+)$/, {

@@ -1,5 +1,6 @@
 /** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
 import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
+import type { BudgetFacts, Unknown } from "./budgets.ts";
 import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type ClusterFacts,
@@ -11,6 +12,7 @@ import {
   type Unreachable,
   isReachable,
 } from "./facts.ts";
+import type { Sketch } from "./haproxy.ts";
 import type { HostIdentity } from "./host.ts";
 import type { Settings } from "./settings.ts";
 
@@ -23,6 +25,10 @@ export interface World {
   readonly cluster: ClusterFacts | Unreachable;
   /** What the verified archives here hold of the authorities of hosts that leave and cannot be reached; the newest first. */
   readonly archives?: Readonly<Record<string, readonly ArchivedAuthority[]>>;
+  /** PodDisruptionBudgets and what they may select on the hosts that leave. */
+  readonly budgets?: BudgetFacts | Unknown;
+  /** Where server lines stand or stood, as the load balancers' resources of this run remember it: load balancer → sketch. */
+  readonly sketches?: Readonly<Record<string, Sketch>>;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -63,6 +69,15 @@ export interface Edit {
 export interface Server {
   readonly section: string;
   readonly server: string;
+}
+
+/** Leaving hosts that come back into service. */
+export interface PutBack {
+  readonly hosts: Hosts;
+  /** The node is made schedulable again: this very plan made it unschedulable. */
+  readonly uncordon: boolean;
+  /** Where their server lines stood: load balancer → sketch. */
+  readonly sketches: Readonly<Record<string, Sketch>>;
 }
 
 export type Step = Shown &
@@ -107,7 +122,16 @@ export type Step = Shown &
         readonly gone: readonly Server[];
         readonly up: readonly Server[];
       }
-    | { readonly do: "cordon" | "drain"; readonly node: string; readonly flags: readonly string[] }
+    | { readonly do: "cordon"; readonly node: string }
+    | {
+        readonly do: "drain";
+        readonly node: string;
+        readonly flags: readonly string[];
+        /** Seconds. */
+        readonly timeout: number;
+        /** What is put back when it is blocked; undefined: nothing. */
+        readonly back: PutBack | undefined;
+      }
     | {
         readonly do: "disable-manifest";
         readonly manifest: string;

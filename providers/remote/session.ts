@@ -18,12 +18,14 @@ import {
   masterFacts,
   nodeFacts,
 } from "../plan/facts.ts";
+import type { Sketch } from "../plan/haproxy.ts";
 import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
 import { clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Change, Extra, LocalFacts, World } from "../plan/steps.ts";
 import { archivedAuthorities } from "./archived-authority.ts";
+import { askBudgets } from "./budgets.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
 import { freeFor } from "./local-archive.ts";
@@ -37,7 +39,7 @@ import { expandHome } from "./settings.ts";
 const extras: Readonly<Record<Extra, (session: Session, world: World, change: Change) => Promise<Partial<World>>>> = {
   census: () => Promise.resolve({}),
   sweep: () => Promise.resolve({}),
-  budgets: () => Promise.resolve({}),
+  budgets: askBudgets,
 };
 
 /** Seconds that what was seen is still taken for true, as long as this process changed nothing. */
@@ -51,6 +53,8 @@ export class Session {
   readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
   /** Who leaves or has left, as Preflight's check, the first of the chain, knows it: name → address. */
   leaving: Hosts = {};
+  /** Where server lines stand or stood, as the load balancers' checks of this process found it: load balancer → sketch. */
+  readonly sketches: Record<string, Sketch> = {};
   readonly #seen = new Map<string, { at: number; seen: Promise<object> }>();
   #held: Promise<Held[]> | undefined;
   #encryption: Promise<Encryption | undefined> | undefined;
@@ -93,7 +97,7 @@ export class Session {
     const more = await Promise.all(
       asks.map((extra) => this.#fresh(`${extra} ${key}`, () => extras[extra](this, base, change))),
     );
-    const seen = Object.assign({ ...base }, ...more) as World;
+    const seen = Object.assign({ ...base, sketches: this.sketches }, ...more) as World;
     const leaving = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => name in seen.masters));
     return { world: seen, change: { ...change, leaving } };
   }

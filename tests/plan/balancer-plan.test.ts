@@ -231,9 +231,15 @@ describe("a line that a master which stays has lost", () => {
         "/etc/haproxy/haproxy.cfg backend b",
       ]);
     });
-    it("without the lines of a host that leaves, once they are gone", () => {
+    it("the lines of a host that leaves, until nothing of it is left: a drain that is blocked puts them back", () => {
       const quiet = withText(world, haproxyText(3, false));
-      assert.doesNotMatch(JSON.stringify(rememberedLines(quiet, leaves, lb0, sketch)), /master3/);
+      assert.equal(rememberedLines(quiet, leaves, lb0, sketch), sketch);
+      const retired = { ...leaves, leaving: {} };
+      assert.doesNotMatch(JSON.stringify(rememberedLines(quiet, retired, lb0, sketch)), /master3/);
+    });
+    it("and those that it has in sections of nobody else", () => {
+      const own = withConfig(world, lb0, (text) => `${text}backend b\n    server m3 192.168.55.21:80\n`);
+      assert.match(JSON.stringify(rememberedLines(own, leaves, lb0, sketch)), /backend b/);
     });
   });
 });

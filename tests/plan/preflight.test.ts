@@ -56,6 +56,9 @@ function refused(found: readonly string[], sentences: readonly RegExp[]): void {
     assert.equal(found.filter((one) => sentence.test(one)).length, 1, `${sentence}${told}`);
   assert.equal(found.length, sentences.length, told);
 }
+/** What the rehearsed drain of a healthy world's master is told to do. */
+const drained = (name: string): string =>
+  `${name}: the drain moves 1 pod (default/router-1-abcde); it leaves 1 pod of daemon sets and 1 static pod where they are`;
 const chain = [
   planAuthority,
   planBalancer(lb0),
@@ -111,7 +114,7 @@ describe("nothing is refused", () => {
     assert.deepEqual(judge(world, change, four), {
       refusals: [],
       passing: [],
-      notes: ["etcd 4→3: tolerates 1 failure, as before (quorum 2)"],
+      notes: ["etcd 4→3: tolerates 1 failure, as before (quorum 2)", drained(master(3))],
     });
   });
   it("5→3, two at once", () => {
@@ -433,7 +436,7 @@ describe("risks", () => {
     assert.deepEqual(judge(world, change, three), {
       refusals: [],
       passing: [],
-      notes: ["etcd 3→2: tolerates no failure, 1 before (quorum 2)"],
+      notes: ["etcd 3→2: tolerates no failure, 1 before (quorum 2)", drained(master(2))],
     });
   });
   it("3→2 whose member is gone already: the risks are still named", () => {
@@ -709,6 +712,7 @@ describe("the certificate authorities", () => {
       assert.deepEqual(no, []);
       refused(notes, [
         /^etcd 4→3/,
+        /: the drain moves 1 pod /,
         /^master-2\.example\.com holds etcd's CA .* is not the first of \[etcd\] in the inventory, which is master-0\.example\.com$/,
       ]);
     });
@@ -947,6 +951,7 @@ describe("notes", () => {
       notes: [
         "etcd 2→1: tolerates no failure, as before (quorum 1)",
         "one master is left: its API is away while it restarts",
+        drained(master(1)),
       ],
     });
   });

@@ -183,6 +183,15 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
       withKey("backup", { directory: "backup" }),
       /^backup\.directory: expected an absolute path, got "backup"$/,
     ],
+    ["a drain that lasts for ever", withKey("drain", { timeout: 0 }), /^drain\.timeout: .*>=10, got 0$/],
+    ["a drain of more than a day", withKey("drain", { timeout: 86_401 }), /^drain\.timeout: .*<=86400, got 86401$/],
+    ["a drain in minutes", withKey("drain", { timeout: "5m" }), /^drain\.timeout: .*expected number.*got "5m"$/],
+    [
+      "a drain that is blocked and something else",
+      withKey("drain", { blocked: "back" }),
+      /^drain\.blocked: .*expected one of "leave"\|"put-back".*got "back"$/,
+    ],
+    ["an unknown key of the drain", withKey("drain", { force: true }), /^drain\.force: there is no such key$/],
     ["none kept", withKey("backup", { keep: 0 }), /^backup\.keep: .*>=1, got 0$/],
     ["half a set kept", withKey("backup", { keep: 1.5 }), /^backup\.keep: .*int.*got 1\.5$/],
     [
@@ -363,10 +372,18 @@ describe("what is right", () => {
       nodes: {},
       inventory: { path: "./hosts" },
       backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "", rehearsal: true },
+      drain: { timeout: 300, blocked: "leave" },
       acknowledge: [],
     });
   });
 
+  it("each of the drain's settings has its default of its own", () => {
+    assert.deepEqual(readSettings(withKey("drain", { timeout: 60 })).drain, { timeout: 60, blocked: "leave" });
+    assert.deepEqual(readSettings(withKey("drain", { blocked: "put-back" })).drain, {
+      timeout: 300,
+      blocked: "put-back",
+    });
+  });
   it("a key that is undefined is a key that is absent", () =>
     assert.deepEqual(
       readSettings({ ...base(), ssh: undefined, backup: undefined, acknowledge: undefined }),
@@ -446,6 +463,7 @@ describe("what is right", () => {
         stamp: "2026-11-23",
         rehearsal: { host: "etcd.example.com", address: "10.0.0.5" },
       },
+      drain: { timeout: 1800, blocked: "put-back" },
       acknowledge: [
         "below-three-masters",
         "even-members",
@@ -460,7 +478,7 @@ describe("what is right", () => {
   it("settingKeys are the keys of the interface", () =>
     assert.deepEqual(
       [...settingKeys],
-      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "acknowledge"],
+      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "acknowledge"],
     ));
 });
 

@@ -3,6 +3,7 @@
  * through the readers of `facts.ts`. A test changes one thing of it; `after` says what the hosts show once a step is done.
  */
 import { createHash } from "node:crypto";
+import { budgetFacts } from "../../providers/plan/budgets.ts";
 import type { ArchivedAuthority } from "../../providers/plan/archived-authority.ts";
 import type {
   AuthorityFacts,
@@ -376,8 +377,20 @@ export function healthy(count: number, leaving: readonly string[] = [], leader =
     inventory: fileOf("/srv/stack/hosts", inventoryText(count)),
     cluster: clusterFacts(probed(clusterParts(count, leaving))),
     local: { freeForArchive: 10 * 2 ** 30, keyFlaw: undefined },
+    budgets: budgetFacts(probed(budgetParts(leaving)), leaving),
   };
 }
+
+/** Every part of `budgetProbe`: the one pod that has to move is under a budget that allows it. */
+export const budgetParts = (leaving: readonly string[]): Record<string, Given> => ({
+  budgets: ["budget|default|router|policy/v1beta1|1|2|1|2|1|<no value>|selector|deploymentconfig=router,|\nend\n", 0],
+  ...Object.fromEntries(
+    leaving.map((name): [string, Given] => [
+      `pods:${name}`,
+      ["pod|default|router-1-abcde||deploymentconfig=router,router=router,\nend\n", 0],
+    ]),
+  ),
+});
 
 /** A healthy world of `count` masters and the change in which those numbered leave. */
 export function removal(

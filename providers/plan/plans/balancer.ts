@@ -238,14 +238,20 @@ export function homeless(world: World, change: Change, balancer: string, sketch:
   });
 }
 
-/** What is to be remembered of the file; of a file that is not understood, what was remembered before stays. */
+/**
+ * What is to be remembered of the file; of a file that is not understood, what was remembered before stays. The lines of a host that leaves are remembered until
+ * nothing of it is left in the cluster: a drain that is blocked may put them back.
+ */
 export function rememberedLines(world: World, change: Change, balancer: string, before: Sketch): Sketch {
   const facts = world.balancers[balancer];
   if (!isReachable(facts) || facts.files.length === 0) return before;
-  const names = Object.keys(change.survivors);
-  const identities = names.map((name) => identityThere(facts, name, change.survivors));
+  const survivors = { ...change.leaving, ...change.survivors };
+  const names = Object.keys(survivors);
+  const identities = names.map((name) => identityThere(facts, name, survivors));
   // as long as a line is lost, the place where it stood is not forgotten
-  const whole = names.every((name) => restored(facts.files, facts, before, name, change) === facts.files);
+  const whole = names.every(
+    (name) => restored(facts.files, facts, before, name, { ...change, survivors }) === facts.files,
+  );
   return whole ? (orNothing(() => sketchOf(facts.files, identities)) ?? before) : before;
 }
 

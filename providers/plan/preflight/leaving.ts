@@ -1,9 +1,8 @@
-/** The hosts that leave: reachable, drainable, and able to hand over the certificate authorities they hold. */
+/** The hosts that leave: reachable, and able to hand over the certificate authorities they hold. */
 import { distrusted, objections } from "../authority-objections.ts";
 import { type Custody, authorities, custodyOf, doubled } from "../authority.ts";
 import { type Hosts, isReachable } from "../facts.ts";
 import { memberOf, viewOfSurvivors } from "../members.ts";
-import { isEvictable } from "../plans.ts";
 import { type Change, type World, isGone } from "../steps.ts";
 import { type Check, names, orTrue } from "./judgement.ts";
 
@@ -19,23 +18,7 @@ export const leavingHosts: Check = (world, change, before) => ({
       return [
         `${name} leaves and cannot be reached (${facts.unreachable}): bring it back, or acknowledge \`host-gone:${name}\`; then its own steps and its backup are skipped and everything else is done`,
       ];
-    const pods = (isReachable(world.cluster) ? (world.cluster.pods[name] ?? []) : []).filter(isEvictable);
-    const bare = pods.filter((pod) => pod.owner === "");
-    const local = pods.filter((pod) => pod.localData);
-    const told = (some: typeof pods) => some.map((pod) => `${pod.namespace}/${pod.name}`).join(", ");
-    const missing = (risk: string) => !change.settings.acknowledge.includes(`${risk}:${name}`);
-    return [
-      ...(bare.length > 0 && missing("evict-bare-pods")
-        ? [
-            `${name} runs pods that nothing will start again elsewhere (${told(bare)}): move them, or acknowledge \`evict-bare-pods:${name}\``,
-          ]
-        : []),
-      ...(local.length > 0 && missing("local-data")
-        ? [
-            `${name} runs pods with local data that a drain deletes (${told(local)}): save it, or acknowledge \`local-data:${name}\``,
-          ]
-        : []),
-    ];
+    return [];
   }),
 });
 

@@ -27,6 +27,7 @@ export const preflight = {
   type: "Preflight",
   list: "masters",
   also: ["acknowledge"],
+  asks: ["sweep"],
   plan: () => [],
   judge,
 } satisfies Kind;

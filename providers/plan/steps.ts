@@ -13,6 +13,8 @@ import {
 } from "./facts.ts";
 import type { HostIdentity } from "./host.ts";
 import type { Settings } from "./settings.ts";
+import type { Finding } from "./sweep-findings.ts";
+import type { Sweep } from "./sweep.ts";
 
 /** Everything that was seen, of one moment. */
 export interface World {
@@ -23,6 +25,8 @@ export interface World {
   readonly cluster: ClusterFacts | Unreachable;
   /** What the verified archives here hold of the authorities of hosts that leave and cannot be reached; the newest first. */
   readonly archives?: Readonly<Record<string, readonly ArchivedAuthority[]>>;
+  /** Who still names the hosts that leave; absent when nobody asked, or nobody leaves. */
+  readonly sweep?: Sweep;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -128,6 +132,14 @@ export type Step = Shown &
     | { readonly do: "stop-node-service"; readonly unit: string }
     | { readonly do: "delete-node"; readonly node: string }
     | { readonly do: "edit-inventory"; readonly edit: Edit; readonly local: boolean }
+    | {
+        readonly do: "report";
+        /** Of the host that was retired, and is looked at where it can be reached. */
+        readonly findings: readonly Finding[];
+        readonly notSwept: readonly string[];
+        /** Why it is not looked at: it is gone. */
+        readonly gone: string | undefined;
+      }
   );
 
 /** Steps in the order they are carried out; those of one batch go at the same time: backups, one of each host. */

@@ -3,7 +3,8 @@ import { type Credential, type Rotation, credentials, rotations } from "./creden
 import type { CredentialFacts } from "./credentials-script.ts";
 import { type Unreachable, isReachable } from "./facts.ts";
 import { sh } from "./quote.ts";
-import { type Finding, inWords, isLeft } from "./sweep-findings.ts";
+import { type Finding, isLeft } from "./sweep-findings.ts";
+import { inWords } from "./sweep-told.ts";
 
 /** A credential on a retired host, as it is kept in the state: no key, no text of a file. */
 export interface KeptCredential {

@@ -112,16 +112,18 @@ function editFor(plans: Plans, host: string, path: string): { type: string; edit
   return undefined;
 }
 
-/** Lines of the old text that name the host and that the new one has no more. */
+/** Lines of the old text that name the host and that the new one has no more, or has so that they name it no more. */
 function takenOut({ before, after }: Edit, word: string): number[] {
   const old = before.text.split("\n");
   const now = after.split("\n");
   const kept = linesNaming(after, word).map((n) => now[n - 1]);
-  return linesNaming(before.text, word).filter((n) => {
+  const changed = linesNaming(before.text, word).filter((n) => {
     const still = kept.indexOf(old[n - 1]);
     if (still >= 0) kept.splice(still, 1);
     return still < 0;
   });
+  // what is kept and is no line of before is one that was edited and still names it: then as many are not taken out
+  return changed.slice(kept.length);
 }
 
 const has = (plans: Plans, type: string, is: (step: Step) => boolean): boolean =>
@@ -167,47 +169,6 @@ function nodes(world: World, change: Change, plans: Plans): Finding[] {
         ? { fixedBy: "NodeRemoval" }
         : { left: `\`oc delete node ${name}\`` },
     }));
-}
-
-/** Hosts and files that could not be looked into, and what of the cluster could not be asked; one line each, bounded. */
-export function notSwept(world: World): string[] {
-  const { sweep } = world;
-  if (sweep === undefined) return [];
-  const hosts = entries(sweep.hosts).flatMap(([name, facts]) =>
-    isReachable(facts)
-      ? [
-          ...(facts.cut === "" ? [] : [`${name}, of which only a part was told (${facts.cut})`]),
-          ...(facts.unread.length === 0 ? [] : [`${name}: ${shortened(facts.unread, 3)}`]),
-        ]
-      : [`${name} (${facts.unreachable})`],
-  );
-  const cluster = isReachable(sweep.cluster)
-    ? sweep.cluster.unknown.map((one) => `the cluster: ${one}`)
-    : [`the cluster's objects (${sweep.cluster.unreachable})`];
-  const all = [...hosts, ...cluster];
-  return all.length <= 12 ? all : [...all.slice(0, 12), `${all.length - 12} more`];
-}
-
-/** `a, b and 3 more`. */
-export const shortened = (words: readonly string[], most: number): string =>
-  words.length <= most ? words.join(", ") : `${words.slice(0, most).join(", ")} and ${words.length - most} more`;
-
-/** Sentences that are told at most. */
-const mostTold = 20;
-
-/** Those of one place on several hosts in one: `/etc/hosts:7 on master-0, master-1: delete the line …`. */
-export function inWords(some: readonly Finding[], say: (outcome: Outcome) => string): string[] {
-  const groups = new Map<string, { what: string; on: string[]; say: string }>();
-  for (const one of some) {
-    const what = one.lines.length === 0 ? one.what : `${one.what}:${shortened(one.lines.map(String), 5)}`;
-    const key = `${what}\0${say(one.outcome)}`;
-    const group = groups.get(key) ?? { what, on: [], say: say(one.outcome) };
-    groups.set(key, { ...group, on: [...group.on, one.on] });
-  }
-  const told = [...groups.values()].map(
-    ({ what, on, say }) => `${what}${on[0] === "the cluster" ? "" : ` on ${shortened(on, 6)}`}${say === "" ? "" : `: ${say}`}`,
-  );
-  return told.length <= mostTold ? told : [...told.slice(0, mostTold), `${told.length - mostTold} more places`];
 }
 
 export const isLeft = (outcome: Outcome): outcome is { readonly left: string } => "left" in outcome;

@@ -1,7 +1,8 @@
 /** RetirementReport: what is told at the end of each host that leaves. Its steps change nothing. */
 import { isReachable } from "../facts.ts";
 import type { Step } from "../steps.ts";
-import { findings, notSwept } from "../sweep-findings.ts";
+import { findings } from "../sweep-findings.ts";
+import { notSwept } from "../sweep-told.ts";
 import type { Planner } from "./asked.ts";
 
 /** One report for each host that leaves; what was found by the sweep is in it, for nothing comes after. */

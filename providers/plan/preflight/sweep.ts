@@ -1,5 +1,6 @@
 /** Who names the hosts that leave, before anything is changed: what the chain takes out, and what is left to the administrator. */
-import { type Finding, findings, inWords, isLeft, notSwept, shortened } from "../sweep-findings.ts";
+import { type Finding, findings, isLeft } from "../sweep-findings.ts";
+import { inWords, notSwept, shortened } from "../sweep-told.ts";
 import { type Check, names } from "./judgement.ts";
 
 /** Reasons for no refusal, ever: a host that is named too often does less harm than one that cannot be retired. */
@@ -19,7 +20,10 @@ function told(leaving: string, some: readonly Finding[]): string[] {
   const types = [...new Set(some.flatMap(({ outcome }) => (isLeft(outcome) ? [] : [outcome.fixedBy])))];
   const fixed = types.map((type) => {
     const ones = some.filter(({ outcome }) => !isLeft(outcome) && outcome.fixedBy === type);
-    const places = [...new Set(ones.map((one) => (one.on === "the cluster" ? one.what : `${one.what} on ${one.on}`)))];
+    const places = [...new Set(ones.map(({ what }) => what))].map((what) => {
+      const on = [...new Set(ones.filter((one) => one.what === what).map((one) => one.on))];
+      return on[0] === "the cluster" ? what : `${what} on ${on.length === 1 ? (on[0] ?? "") : `${on.length} hosts`}`;
+    });
     return `${type} (${shortened(places, 4)})`;
   });
   return [

@@ -63,7 +63,11 @@ part credentials list
 }
 
 /** Quoted but for its asterisks. */
-const globbed = (glob: string): string => glob.split("*").map((piece) => (piece === "" ? "" : quote(piece))).join("*");
+const globbed = (glob: string): string =>
+  glob
+    .split("*")
+    .map((piece) => (piece === "" ? "" : quote(piece)))
+    .join("*");
 
 /** What a host said of `credentialsScript`; what is not of its form is left out. */
 export function credentialFacts(stdout: string, table: readonly Credential[]): CredentialFacts {

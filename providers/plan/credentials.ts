@@ -141,7 +141,9 @@ export const rotations: Readonly<Record<Rotation, string>> = {
     "ansible-playbook playbooks/openshift-etcd/redeploy-ca.yml, then ansible-playbook playbooks/openshift-etcd/redeploy-certificates.yml",
   "The service accounts' key":
     "no playbook: a new pair by `oc adm ca create-key-pair` on every master, every token Secret deleted, every pod restarted",
-  "The bootstrap token": "oc delete the node-bootstrapper-token Secrets in openshift-infra, then a new bootstrap.kubeconfig for the nodes",
-  "Passwords and other logins": "change each where it is kept: LDAP bind password, htpasswd, cloud, registry, named certificates at their own CA, authorized_keys",
+  "The bootstrap token":
+    "oc delete the node-bootstrapper-token Secrets in openshift-infra, then a new bootstrap.kubeconfig for the nodes",
+  "Passwords and other logins":
+    "change each where it is kept: LDAP bind password, htpasswd, cloud, registry, named certificates at their own CA, authorized_keys",
   "All of it": "each of the others, and every Secret of the cluster's applications",
 };

@@ -1,8 +1,9 @@
-/** Pure: the final report of a retired host: who still names it, and what on it still opens the cluster. What is kept of it, and how it is told. */
-import { type Credential, type Rotation, credentials, rotations } from "./credentials.ts";
+/** Pure: the final report of a retired host, as it is kept: who still names it, and what on it still opens the cluster. */
+import { type Credential, type Rotation, credentials } from "./credentials.ts";
 import type { CredentialFacts } from "./credentials-script.ts";
 import { type Unreachable, isReachable } from "./facts.ts";
-import { sh } from "./quote.ts";
+import { globExpression } from "./globs.ts";
+import { escapeControls, sh } from "./quote.ts";
 import { type Finding, isLeft } from "./sweep-findings.ts";
 import { inWords } from "./sweep-told.ts";
 
@@ -51,15 +52,31 @@ export interface Retired {
 const perCommand = 40;
 
 export function recordOf({ name, at, findings, notSwept, seen, backupDirectory }: Retired): RetirementRecord {
-  const mended = (outcome: Finding["outcome"]) => (isLeft(outcome) ? outcome.left : `${outcome.fixedBy} had to take it out`);
-  const split = (left: boolean) => inWords(findings.filter(({ outcome }) => isLeft(outcome) === left), mended);
+  const mended = (outcome: Finding["outcome"]) =>
+    isLeft(outcome) ? outcome.left : `${outcome.fixedBy} had to take it out`;
+  const split = (left: boolean) =>
+    inWords(
+      findings.filter(({ outcome }) => isLeft(outcome) === left),
+      mended,
+    );
   const table = credentials(name, backupDirectory);
-  const common = { at, stillNamed: split(true), notMended: split(false), notSwept: [...notSwept] };
+  const common = {
+    at,
+    stillNamed: split(true),
+    notMended: split(false),
+    notSwept: notSwept.map((one) => escapeControls(one)),
+  };
   if (!isReachable(seen)) {
     const assumed = table.flatMap((of) =>
       [...(of.files ?? []), ...(of.folders ?? [])].map((path) => ({ path, what: of.what, rotation: of.rotation })),
     );
-    return { ...common, reachable: false, seen: seen.unreachable, credentials: assumed, destroy: destroying(table, undefined) };
+    return {
+      ...common,
+      reachable: false,
+      seen: escapeControls(seen.unreachable),
+      credentials: assumed,
+      destroy: destroying(table, undefined),
+    };
   }
   const flaws = [
     ...(seen.whole ? [] : ["its answer ended early"]),
@@ -93,8 +110,11 @@ function destroying(table: readonly Credential[], there: ReadonlySet<string> | u
       const files = some.flatMap((one) => one.files ?? []);
       return [...(files.length === 0 ? [] : [`shred -u -- ${files.join(" ")}`]), ...folders.map(emptied)];
     }
-    const globs = some.flatMap((one) => one.files ?? []).map(toExpression);
-    const others = table.filter((one) => !some.includes(one)).flatMap((one) => one.files ?? []).map(toExpression);
+    const globs = some.flatMap((one) => one.files ?? []).map(globExpression);
+    const others = table
+      .filter((one) => !some.includes(one))
+      .flatMap((one) => one.files ?? [])
+      .map(globExpression);
     const mine = [...there].filter(
       (path) => globs.some((glob) => glob.test(path)) && (!lastUndo || !others.some((glob) => glob.test(path))),
     );
@@ -104,53 +124,7 @@ function destroying(table: readonly Credential[], there: ReadonlySet<string> | u
 }
 
 const emptied = (folder: string): string => sh`find ${folder} -xdev -type f -exec shred -u -- {} +`;
-const toExpression = (glob: string): RegExp => new RegExp(`^${glob.replace(/[.]/g, "\\.").replaceAll("*", "[^/]*")}$`);
 const chunks = (paths: readonly string[]): string[][] =>
-  Array.from({ length: Math.ceil(paths.length / perCommand) }, (_, n) => paths.slice(n * perCommand, (n + 1) * perCommand));
-
-/** As it is printed at the end of the run; one line each. */
-export function renderReport(name: string, record: RetirementRecord): string[] {
-  const { credentials: kept } = record;
-  const loud = record.notMended.map((one) => `STILL THERE: ${one}`);
-  const still = [...loud, ...record.stillNamed];
-  return [
-    `${name} is retired. ${still.length === 0 ? `Nothing that was looked at names it any more.` : "It is still named in:"}`,
-    ...indented(still),
-    ...(record.notSwept.length === 0 ? [] : ["Not looked at:", ...indented(record.notSwept)]),
-    ...(record.reachable
-      ? [`Retiring ended none of the credentials on it; these are there now${record.seen === undefined ? "" : ` (${record.seen})`}:`]
-      : [
-          `It could not be looked at (${record.seen ?? "no answer"}): whoever has its disks has to be taken for the owner of all of these:`,
-        ]),
-    ...(kept.length === 0 ? ["  none of those that are known"] : grouped(kept)),
-    ...(record.destroy.length === 0 || kept.length === 0
-      ? []
-      : [
-          `They cannot be revoked, only destroyed${record.reachable ? "" : ", once it is under your hands again"}, on ${name} as root (backups and etcd's data last, and only when nobody needs the way back):`,
-          ...indented(record.destroy.map((one) => `$ ${one}`)),
-        ]),
-    ...(kept.length === 0
-      ? []
-      : [
-          record.reachable
-            ? "If anybody may have copied them, or the disk leaves your hands unwiped (docs/retired-host.md):"
-            : "To make them worthless (docs/retired-host.md):",
-          ...indented([...new Set(kept.map(({ rotation }) => rotation))].map((one) => `${one}: ${rotations[one]}`)),
-        ]),
-  ];
-}
-
-const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
-
-/** One line for each kind, with the latest end of its certificates. */
-function grouped(kept: readonly KeptCredential[]): string[] {
-  return [...new Set(kept.map(({ what }) => what))].map((what) => {
-    const some = kept.filter((one) => one.what === what);
-    const ends = some.flatMap(({ notAfter }) => notAfter ?? []).toSorted();
-    const subjects = [...new Set(some.flatMap(({ subject }) => subject ?? []))];
-    const paths = some.map(({ path, files }) => (files === undefined ? path : `${path} (${files} files)`));
-    const until = ends.length === 0 ? "" : `, valid until ${ends.at(-1)?.slice(0, 10) ?? ""}`;
-    const who = subjects.length === 0 ? "" : ` (${subjects.slice(0, 3).join("; ")}${subjects.length > 3 ? "; …" : ""})`;
-    return `  ${what}${until}${who}: ${paths.slice(0, 12).join(", ")}${paths.length > 12 ? ` and ${paths.length - 12} more` : ""}`;
-  });
-}
+  Array.from({ length: Math.ceil(paths.length / perCommand) }, (_, n) =>
+    paths.slice(n * perCommand, (n + 1) * perCommand),
+  );

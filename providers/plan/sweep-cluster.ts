@@ -35,7 +35,10 @@ const environment = `{{range .env}}{{with .value}}{{printf "%q " .}}{{end}}{{end
 
 /** What is asked, each by one call. */
 const questions: readonly { what: string; ask: readonly string[] }[] = [
-  { what: "endpoints -n default", ask: ["endpoints", "-n", "default", "-o", each(`{{range .subsets}}${addresses}{{end}}`)] },
+  {
+    what: "endpoints -n default",
+    ask: ["endpoints", "-n", "default", "-o", each(`{{range .subsets}}${addresses}{{end}}`)],
+  },
   {
     what: "endpoints,configmaps -n kube-system",
     ask: [
@@ -102,6 +105,11 @@ export function clusterSweep(stdout: string, leaving: readonly string[]): Cluste
     const known = /^[A-Za-z]+$/.test(kind) ? kind : "object";
     return [{ leaving: host, kind: known, namespace, name: escapeControls(name), key: escapeControls(key) }];
   });
-  const unknown = lines.flatMap((line) => (line.startsWith("unknown ") ? lastLines(escapeControls(line.slice(8)), 1) : []));
-  return { named: named.slice(0, 200), unknown: [...unknown, ...(lines.includes("end") ? [] : ["its answer ended early"])] };
+  const unknown = lines.flatMap((line) =>
+    line.startsWith("unknown ") ? lastLines(escapeControls(line.slice(8)), 1) : [],
+  );
+  return {
+    named: named.slice(0, 200),
+    unknown: [...unknown, ...(lines.includes("end") ? [] : ["its answer ended early"])],
+  };
 }

@@ -40,12 +40,18 @@ export interface Finding {
 export function lookedFor(world: World, change: Change): { name: string; words: Words }[] {
   const { survivors, leaving, settings } = change;
   const others = Object.fromEntries(
-    [survivors, settings.nodes, settings.loadBalancers].flatMap((group) => Object.keys(group)).map((name) => [name, ""]),
+    [survivors, settings.nodes, settings.loadBalancers]
+      .flatMap((group) => Object.keys(group))
+      .map((name) => [name, ""]),
   );
   return Object.entries(leaving)
     .filter(([name]) => name in world.masters)
     .map(([name, address]) => {
-      const alike = Object.fromEntries(Object.keys(leaving).filter((one) => one !== name).map((one) => [one, ""]));
+      const alike = Object.fromEntries(
+        Object.keys(leaving)
+          .filter((one) => one !== name)
+          .map((one) => [one, ""]),
+      );
       return { name, words: wordsOf(name, address, { ...others, ...alike }) };
     });
 }
@@ -88,13 +94,13 @@ export function findings(world: World, change: Change): Finding[] {
           const found = { leaving, on, what: path };
           const word = words.get(leaving);
           const edit = editFor(plans, on, path);
-          const gone = new Set(edit && word ? takenOut(edit.edit, path === "/etc/hosts" ? word.short : word.whole) : []);
+          const gone = new Set(
+            edit && word ? takenOut(edit.edit, path === "/etc/hosts" ? word.short : word.whole) : [],
+          );
           const [fixed, left] = [true, false].map((is) => lines.filter((line) => gone.has(line) === is));
           return [
             ...(fixed?.length ? [{ ...found, lines: fixed, outcome: { fixedBy: edit?.type ?? "" } }] : []),
-            ...(left?.length
-              ? [{ ...found, lines: left, outcome: { left: adviceFor({ path, host: on, leaving, api }) } }]
-              : []),
+            ...(left?.length ? [{ ...found, lines: left, outcome: { left: adviceFor({ path, leaving, api }) } }] : []),
           ];
         })
       : [],

@@ -1,4 +1,5 @@
 /** The known places of a cluster's hosts where a master is named, and what to do where it still is and no resource of the chain takes it out. */
+import { globExpression } from "./globs.ts";
 import { bracketed } from "./same-host.ts";
 import { apiOf } from "./settings.ts";
 import type { Change } from "./steps.ts";
@@ -6,7 +7,6 @@ import type { Change } from "./steps.ts";
 /** What is known where a place's advice is asked for. */
 export interface Found {
   readonly path: string;
-  readonly host: string;
   /** The host that leaves. */
   readonly leaving: string;
   /** `host:port` of the API through a load balancer. */
@@ -127,12 +127,9 @@ export const places: readonly Place[] = [
 /** Every glob, for the script. */
 export const globs: readonly string[] = [...new Set(places.flatMap((place) => place.globs))];
 
-const fits = (glob: string, path: string): boolean =>
-  new RegExp(`^${glob.replace(/[.]/g, "\\.").replaceAll("*", "[^/]*")}$`).test(path);
-
 /** What to do about a line there that no resource takes out. */
 export const adviceFor = (found: Found): string =>
-  places.find((place) => place.globs.some((glob) => fits(glob, found.path)))?.advice(found) ??
+  places.find((place) => place.globs.some((glob) => globExpression(glob).test(found.path)))?.advice(found) ??
   "change that line by hand";
 
 /** Where the API answers through the first haproxy that is declared; its name, when there is none to be asked. */

@@ -39,7 +39,8 @@ export function inWords(some: readonly Finding[], say: (outcome: Outcome) => str
     groups.set(key, { ...group, on: [...group.on, one.on] });
   }
   const told = [...groups.values()].map(
-    ({ what, on, say }) => `${what}${on[0] === "the cluster" ? "" : ` on ${shortened(on, 6)}`}${say === "" ? "" : `: ${say}`}`,
+    ({ what, on, say }) =>
+      `${what}${on[0] === "the cluster" ? "" : ` on ${shortened(on, 6)}`}${say === "" ? "" : `: ${say}`}`,
   );
   return told.length <= mostTold ? told : [...told.slice(0, mostTold), `${told.length - mostTold} more places`];
 }

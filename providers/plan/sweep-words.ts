@@ -20,7 +20,9 @@ const behind6 = `($|[^${within}:\\\\-]|[.]($|[^${within}\\\\-])|:($|[^0-9A-Fa-f:
 
 /** Bare characters of a word; `.` and `-` also behind a backslash, as in the expressions of corsAllowedOrigins. */
 const escaped = (word: string): string =>
-  word.replace(/[^A-Za-z0-9_:]/g, (c) => (c === "-" ? "\\\\?-" : c === "\\" ? "\\\\" : c === "^" ? "\\^" : `\\\\?[${c}]`));
+  word.replace(/[^A-Za-z0-9_:]/g, (c) =>
+    c === "-" ? "\\\\?-" : c === "\\" ? "\\\\" : c === "^" ? "\\^" : `\\\\?[${c}]`,
+  );
 
 /** @param others every other host that is known: a short name that another one has too says nothing */
 export function wordsOf(name: string, address: string, others: Hosts = {}): Words {
@@ -29,7 +31,8 @@ export function wordsOf(name: string, address: string, others: Hosts = {}): Word
   const spelt = [...new Set(six.flatMap((word) => [word, canonicalAddress(word)]))];
   const rest = plain.filter((word) => !word.includes(":"));
   const short = name.split(".")[0] ?? "";
-  const isOwn = short !== name && !/^\d*$/.test(short) && Object.keys(others).every((one) => one.split(".")[0] !== short);
+  const isOwn =
+    short !== name && !/^\d*$/.test(short) && Object.keys(others).every((one) => one.split(".")[0] !== short);
   const sixth = spelt.length === 0 ? [] : [`${before6}(${spelt.map(escaped).join("|")})${behind6}`];
   const all = (words: readonly string[]) => [`${before}(${words.map(escaped).join("|")})${behind}`, ...sixth].join("|");
   return { whole: all(rest), short: all(isOwn ? [...rest, short] : rest) };

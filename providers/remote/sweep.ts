@@ -19,7 +19,11 @@ export async function sweep(session: Session, world: World, change: Change): Pro
   if (looked.length === 0) return {};
   const names = looked.map(({ name }) => name);
   const words = looked.map((one) => one.words);
-  const seen: Readonly<Record<string, Reached | Unreachable | undefined>> = { ...world.nodes, ...world.balancers, ...world.masters };
+  const seen: Readonly<Record<string, Reached | Unreachable | undefined>> = {
+    ...world.nodes,
+    ...world.balancers,
+    ...world.masters,
+  };
   const script = sweepScript(words);
   const asked = Object.entries(visited(session, change)).map(async ([name, address]) => {
     const facts = seen[name];

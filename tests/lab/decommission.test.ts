@@ -7,6 +7,7 @@ import { before, test } from "node:test";
 import { type Seen, inWords, startLoad } from "../../lab/load.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
+import type { RetirementRecord } from "../../providers/plan/report.ts";
 import { type Ran, TestStack, etcdctl, eventually, fingerprint, on } from "./stack.ts";
 
 const survivors = ["master-0", "master-1", "master-2"];
@@ -115,14 +116,14 @@ test("the state holds no key material, and the provider's text is small and cons
   );
   assert.doesNotMatch(state, /LABCANARY|BEGIN [A-Z ]*PRIVATE KEY/);
   const texts = new Set([...state.matchAll(/"__provider":\s*"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1] ?? ""));
-  assert.equal(texts.size, 13, "one text for each type");
+  assert.equal(texts.size, 14, "one text for each type");
   for (const text of texts) assert.ok(text.length < 3000, `${text.length} bytes`);
 });
 
 test("a second up has nothing to do", async () => {
   const again = await stack.up();
   succeeded(again);
-  assert.match(again.output, /16 unchanged/);
+  assert.match(again.output, /17 unchanged/);
   assert.doesNotMatch(again.output, /updated|created/);
 });
 
@@ -144,7 +145,7 @@ test("a copy that is gone and one that was altered are drift, and up mends both"
   const after = (await stack.outputs()) as typeof backups & { backups: typeof backups };
   const fresh = after.backups["master-2.example.com"]?.archive ?? "";
   assert.ok(fresh !== gone && existsSync(fresh));
-  assert.match((await stack.up()).output, /16 unchanged/);
+  assert.match((await stack.up()).output, /17 unchanged/);
 });
 
 test("a preview of one master fewer names every host's changes and leaves every host byte-identical", async () => {
@@ -158,6 +159,14 @@ test("a preview of one master fewer names every host's changes and leaves every 
   assert.match(seen.output, /-\s+server\s+master3 192\.168\.55\.21:8443 check/);
   assert.match(seen.output, /etcdctl member remove [0-9a-f]{8,16}/);
   assert.match(seen.output, /etcd 4→3: tolerates 1 failure, as before \(quorum 2\)/);
+  assert.match(
+    seen.output,
+    /note: master-3\.example\.com is named by what this change mends: .*EtcdMembership \(\/etc\/etcd\/etcd\.conf on 3 hosts\)/,
+  );
+  assert.match(
+    seen.output,
+    /note: master-3\.example\.com is named in a place that is left to you: \/etc\/hosts:\d+ on master-0\.example\.com, /,
+  );
   for (const host of survivors)
     assert.match(seen.output, new RegExp(`${host}\\.example\\.com: /etc/etcd/etcd\\.conf: take master-3`));
   for (const line of [
@@ -345,10 +354,36 @@ test("… the outputs and the history tell it", async () => {
   assert.equal(runs[0].result, "succeeded");
 });
 
+test("… the report tells what still names it and what on it still opens the cluster, and no key", async () => {
+  const { report } = (await stack.outputs()) as { report: Record<string, RetirementRecord> };
+  const one = report["master-3.example.com"];
+  assert.ok(one?.reachable);
+  assert.deepEqual([one.notMended, one.notSwept], [[], []]);
+  assert.equal(one.stillNamed.length, 1, one.stillNamed.join("\n"));
+  assert.match(one.stillNamed[0] ?? "", /^\/etc\/hosts:\d+ on .*delete the line/);
+  const admin = one.credentials.find(({ path }) => path === "/etc/origin/master/admin.kubeconfig");
+  assert.equal(admin?.subject, "CN=system:admin,O=system:masters");
+  assert.ok(Date.parse(admin.notAfter ?? "") > Date.now());
+  for (const path of [
+    "/etc/origin/master/ca.key",
+    "/etc/etcd/peer.key",
+    "/etc/origin/node/node.kubeconfig",
+    "/var/lib/etcd",
+  ])
+    assert.ok(
+      one.credentials.some((credential) => credential.path === path),
+      path,
+    );
+  assert.doesNotMatch(JSON.stringify(report), /LABCANARY|PRIVATE KEY|[A-Za-z0-9+/]{60}/);
+  // what it prints can be pasted
+  const commands = one.destroy.join("\n");
+  assert.equal((await on("master-3", `sh -n <<'X'\n${commands}\nX`)).code, 0, commands);
+});
+
 test("up again has nothing to do", async () => {
   const again = await stack.up();
   succeeded(again);
-  assert.match(again.output, /16 unchanged/);
+  assert.match(again.output, /17 unchanged/);
 });
 
 test("a server line put back by hand is drift, and so is a working master's that is gone; up repairs both, to the byte", async () => {
@@ -372,7 +407,7 @@ test("a server line put back by hand is drift, and so is a working master's that
   assert.equal((await on("lb-1", "cat /etc/haproxy/haproxy.cfg")).output, text);
   const row = "echo show stat | socat stdio /var/lib/haproxy/stats | grep ^atomic-openshift-api,master1 | cut -d, -f18";
   assert.equal((await on("lb-1", row)).output, "UP\n");
-  assert.match((await stack.up()).output, /16 unchanged/);
+  assert.match((await stack.up()).output, /17 unchanged/);
 });
 
 test("3→2 is refused at preview and at up --skip-preview with the names of both risks, and nothing is touched", async () => {

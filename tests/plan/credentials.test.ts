@@ -17,10 +17,14 @@ const tree = (path: string): string => host.at("root", path);
 /** A certificate with its key; gives both texts. */
 function certificate(path: string, subject: string): { key: string; crt: string } {
   mkdirSync(join(tree(path), ".."), { recursive: true });
-  execFileSync("openssl", [
-    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "400"],
-    ...["-subj", subject, "-keyout", tree(`${path}.key`), "-out", tree(`${path}.crt`)],
-  ], { stdio: "ignore" });
+  execFileSync(
+    "openssl",
+    [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "400"],
+      ...["-subj", subject, "-keyout", tree(`${path}.key`), "-out", tree(`${path}.crt`)],
+    ],
+    { stdio: "ignore" },
+  );
   return { key: readFileSync(tree(`${path}.key`), "utf8"), crt: readFileSync(tree(`${path}.crt`), "utf8") };
 }
 const b64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -41,7 +45,10 @@ before(() => {
   const node = certificate("etc/origin/node/made", `/O=system:nodes/CN=system:node:${name}`);
   host.file("root/etc/origin/node/certificates/kubelet-client-1.pem", node.crt + node.key);
   symlinkSync("kubelet-client-1.pem", tree("etc/origin/node/certificates/kubelet-client-current.pem"));
-  host.file("root/etc/origin/node/node.kubeconfig", "user:\n  client-certificate: certificates/kubelet-client-current.pem\n");
+  host.file(
+    "root/etc/origin/node/node.kubeconfig",
+    "user:\n  client-certificate: certificates/kubelet-client-current.pem\n",
+  );
   host.file("root/etc/etcd/generated_certs/etcd-a/server.key", admin.key);
   host.file("root/var/lib/etcd/member/snap/db", "LABCANARYdb");
   host.file(`root/backup/${name}/x.tar.gz`, "x");
@@ -105,7 +112,10 @@ describe("a host with keys", () => {
 describe("an answer that is not to be trusted", () => {
   const read = (...lines: string[]) => credentialFacts(probed({ credentials: lines.join("\n") }), table).found;
   it("what is not of the form is left out", () =>
-    assert.deepEqual(read("file 99 /x", "file 0 relative", "subject=CN=nobody", "folder 0 many /x", "file 0", "folder 0 0 /etc/empty"), []));
+    assert.deepEqual(
+      read("file 99 /x", "file 0 relative", "subject=CN=nobody", "folder 0 many /x", "file 0", "folder 0 0 /etc/empty"),
+      [],
+    ));
   it("subjects are escaped and cut, dates are dates", () => {
     const [one] = read("file 0 /etc/a", `subject=CN=\x1b[2J${"x".repeat(290)}`, "notAfter=yesterday");
     assert.equal(one?.subject?.slice(0, 12), "CN=\\x1b[2Jxx");
@@ -116,7 +126,13 @@ describe("an answer that is not to be trusted", () => {
   });
   it("a certificate counts for the file before it only, and a file counts once", () => {
     const found = read("file 0 /a", "subject=CN=a", "file 1 /b", "file 2 /a", "subject=CN=forged");
-    assert.deepEqual(found.map(({ path, subject }) => [path, subject]), [["/a", "CN=a"], ["/b", undefined]]);
+    assert.deepEqual(
+      found.map(({ path, subject }) => [path, subject]),
+      [
+        ["/a", "CN=a"],
+        ["/b", undefined],
+      ],
+    );
   });
   it("no more than the answer's first lines are read; one that ended early is no whole one", () => {
     const long = Array.from({ length: 9000 }, (_, n) => `file 0 /${n}`);
@@ -127,20 +143,27 @@ describe("an answer that is not to be trusted", () => {
 
 describe("docs/retired-host.md", () => {
   const page = readFileSync(join(import.meta.dirname, "../../docs/retired-host.md"), "utf8");
-  const named = credentials("<host>", "<backup.directory>").flatMap(({ files = [], folders = [] }) => [...files, ...folders]);
+  const named = credentials("<host>", "<backup.directory>").flatMap(({ files = [], folders = [] }) => [
+    ...files,
+    ...folders,
+  ]);
   it("names every path of the table", () => {
     for (const path of named) assert.ok(page.includes(`\`${path}\``), path);
   });
   it("and no other path as a credential", () => {
     const section = /^## What is on it$(.*?)^## /ms.exec(page)?.[1] ?? assert.fail("no section");
     const told = [...section.matchAll(/`(\/[^`]+|<backup\.directory>[^`]*)`/g)].map((match) => match[1]);
-    assert.deepEqual(told.filter((path) => !named.includes(path ?? "")), []);
+    assert.deepEqual(
+      told.filter((path) => !named.includes(path ?? "")),
+      [],
+    );
   });
   it("has a section for every rotation, with its playbooks", () => {
     for (const [title, how] of Object.entries(rotations)) {
       const section = new RegExp(`^### ${title}$(.*?)(?=^##)`, "ms").exec(page)?.[1];
       assert.ok(section !== undefined, `no section "${title}"`);
-      for (const [playbook] of how.matchAll(/playbooks\/[\w/-]+\.yml/g)) assert.ok(section.includes(playbook), `${title}: ${playbook}`);
+      for (const [playbook] of how.matchAll(/playbooks\/[\w/-]+\.yml/g))
+        assert.ok(section.includes(playbook), `${title}: ${playbook}`);
     }
   });
 });

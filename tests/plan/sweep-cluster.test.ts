@@ -23,10 +23,13 @@ const printed = {
     `ConfigMap|kube-system|another|leader|${leader("master-33.example.com")}`,
     `Endpoints|kube-system|short|leader|${leader("master-3")}`,
     `Endpoints|kube-system|pod|leader|${leader("some-pod")}`,
-    "ConfigMap|kube-system|calico-config|etcd_endpoints|\"https://192.168.55.8:2379,https://192.168.55.21:2379\"",
+    'ConfigMap|kube-system|calico-config|etcd_endpoints|"https://192.168.55.8:2379,https://192.168.55.21:2379"',
     String.raw`ConfigMap|kube-system|calico-config|note|"a\nmaster-1.example.com\nb"`,
   ],
-  leases: [`Lease|kube-system|kube-controller-manager|holderIdentity|${m3}_${uuid}`, "Lease|kube-system|x|holderIdentity|<no value>"],
+  leases: [
+    `Lease|kube-system|kube-controller-manager|holderIdentity|${m3}_${uuid}`,
+    "Lease|kube-system|x|holderIdentity|<no value>",
+  ],
   catalog: [`DaemonSet|kube-service-catalog|apiserver|args|"--etcd-servers" "https://${m3}:2379" "LABCANARYtoken" `],
 };
 
@@ -35,7 +38,12 @@ after(() => host.remove());
 const oc = (script: string) => host.fake("oc", `echo "$HOME $KUBECONFIG $1 $2" >>"$HERE/asked"\n${script}`);
 const answers = Object.entries(printed).map(([name, lines]) => {
   host.file(`answer-${name}`, `${lines.join("\n")}\n`);
-  const match = { default: "*'-n default'*", "kube-system": "*'configmaps -n kube-system'*", leases: "*leases*", catalog: "*catalog*" };
+  const match = {
+    default: "*'-n default'*",
+    "kube-system": "*'configmaps -n kube-system'*",
+    leases: "*leases*",
+    catalog: "*catalog*",
+  };
   return `${match[name as keyof typeof match]}) cat "$HERE/answer-${name}" ;;`;
 });
 
@@ -88,10 +96,13 @@ describe("an answer that is not to be trusted", () => {
   const read = (text: string) => clusterSweep(probed({ cluster: text }), [m3]);
   it("what is not of the form is left out", () =>
     assert.deepEqual(
-      read("named 0 <no value>|kube-system|a\x07b|k\nnamed 7 Lease|a|b|c\nnamed 0 Lease|A B|b|c\nnamed 0 Lease|a|b\nend\n"),
+      read(
+        "named 0 <no value>|kube-system|a\x07b|k\nnamed 7 Lease|a|b|c\nnamed 0 Lease|A B|b|c\nnamed 0 Lease|a|b\nend\n",
+      ),
       { named: [{ leaving: m3, kind: "object", namespace: "kube-system", name: "a\\x07b", key: "k" }], unknown: [] },
     ));
   it("no more than 200 objects are taken", () =>
     assert.equal(read(`${"named 0 Lease|a|b|c\n".repeat(500)}end\n`).named.length, 200));
-  it("an answer that ended early is told", () => assert.deepEqual(clusterSweep("", [m3]).unknown, ["its answer ended early"]));
+  it("an answer that ended early is told", () =>
+    assert.deepEqual(clusterSweep("", [m3]).unknown, ["its answer ended early"]));
 });

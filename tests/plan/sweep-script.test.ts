@@ -56,7 +56,10 @@ describe("a tree of places", () => {
           "master-4 /etc/cron.d/with space:1",
         ],
       );
-      assert.deepEqual(unread, ["/etc/sysconfig/docker is larger than 4 MiB", "a file has a name that is no plain text"]);
+      assert.deepEqual(unread, [
+        "/etc/sysconfig/docker is larger than 4 MiB",
+        "a file has a name that is no plain text",
+      ]);
       assert.equal(cut, "");
       const all = Buffer.from(stdout.split(" ").at(-1) ?? "", "base64").toString();
       assert.doesNotMatch(all, new RegExp(secret));
@@ -80,7 +83,10 @@ describe("bounds", () => {
       for (const n of [1, 2, 3, 4]) host.file(`root/etc/cron.d/${n}`, "x 192.168.55.21\n".repeat(90));
       const { stdout } = await host.run(sweepScript(looked, host.at("root")));
       const { named, cut } = hostSweep(stdout, [m3, m4]);
-      assert.equal(named.reduce((sum, { lines }) => sum + lines.length, 0), 200);
+      assert.equal(
+        named.reduce((sum, { lines }) => sum + lines.length, 0),
+        200,
+      );
       assert.equal(cut, "more than 200 places");
     } finally {
       host.remove();

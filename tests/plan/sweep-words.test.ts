@@ -68,7 +68,10 @@ describe("whole words", () => {
   for (const line of named) it(`names it: ${line}`, () => assert.ok(says(words.whole, line)));
   for (const line of neighbours) it(`does not: ${line}`, () => assert.ok(!says(words.whole, line)));
   it("a line that only comments names nobody", () =>
-    assert.deepEqual(linesNaming("# 192.168.55.21\n  ; 192.168.55.21\n! 192.168.55.21\nx 192.168.55.21 # y", words.whole), [4]));
+    assert.deepEqual(
+      linesNaming("# 192.168.55.21\n  ; 192.168.55.21\n! 192.168.55.21\nx 192.168.55.21 # y", words.whole),
+      [4],
+    ));
 });
 
 describe("short names", () => {
@@ -99,7 +102,9 @@ const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,6}[a-z0-9])?$/);
 const hostName = fc.array(label, { minLength: 2, maxLength: 4 }).map((labels) => labels.join("."));
 const address = fc.oneof(
   fc.ipV4(),
-  fc.tuple(fc.integer({ min: 1, max: 65535 }), fc.integer({ min: 0, max: 65535 })).map(([a, b]) => `fd00:${a.toString(16)}::${b.toString(16)}`),
+  fc
+    .tuple(fc.integer({ min: 1, max: 65535 }), fc.integer({ min: 0, max: 65535 }))
+    .map(([a, b]) => `fd00:${a.toString(16)}::${b.toString(16)}`),
 );
 
 it("whatever host it is, its own words are found between any others, and no longer or shorter word is", () =>
@@ -134,12 +139,34 @@ it("whatever host it is, its own words are found between any others, and no long
   ));
 
 it("grep and JavaScript agree on any line of such pieces", () => {
-  const pieces = ["master-1", ".example", ".com", "192.168", ".55", ".21", "\\", ".", "-", ":", " ", "/", "x", "0", "_", "\\n", "="];
+  const pieces = [
+    "master-1",
+    ".example",
+    ".com",
+    "192.168",
+    ".55",
+    ".21",
+    "\\",
+    ".",
+    "-",
+    ":",
+    " ",
+    "/",
+    "x",
+    "0",
+    "_",
+    "\\n",
+    "=",
+  ];
   const line = fc.array(fc.constantFrom(...pieces, "master-1.example.com", "192.168.55.21"), { maxLength: 8 });
   fc.assert(
     fc.property(fc.array(line, { minLength: 400, maxLength: 400 }), (lines) => {
-      const text = lines.map((one) => `z${one.join("")}`.slice(1)).filter((one) => !/^\s*[#;!]/.test(one)).join("\n");
-      for (const pattern of [words.whole, words.short]) assert.deepEqual(linesNaming(text, pattern), grep(pattern, text));
+      const text = lines
+        .map((one) => `z${one.join("")}`.slice(1))
+        .filter((one) => !/^\s*[#;!]/.test(one))
+        .join("\n");
+      for (const pattern of [words.whole, words.short])
+        assert.deepEqual(linesNaming(text, pattern), grep(pattern, text));
     }),
     { numRuns: 25 },
   );

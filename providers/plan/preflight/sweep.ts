@@ -10,7 +10,12 @@ export const named: Check = (world, change) => {
   const missed = notSwept(world);
   return {
     notes: [
-      ...names(change.leaving).flatMap((leaving) => told(leaving, all.filter((one) => one.leaving === leaving))),
+      ...names(change.leaving).flatMap((leaving) =>
+        told(
+          leaving,
+          all.filter((one) => one.leaving === leaving),
+        ),
+      ),
       ...(missed.length === 0 ? [] : [`not looked at for who names the leaving hosts: ${missed.join("; ")}`]),
     ],
   };

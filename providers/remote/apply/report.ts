@@ -2,7 +2,8 @@
 import { credentials } from "../../plan/credentials.ts";
 import { type CredentialFacts, credentialFacts, credentialsScript } from "../../plan/credentials-script.ts";
 import type { Unreachable } from "../../plan/facts.ts";
-import { type RetirementRecord, recordOf, renderReport } from "../../plan/report.ts";
+import { renderReport } from "../../plan/report-told.ts";
+import { type RetirementRecord, recordOf } from "../../plan/report.ts";
 import type { Step } from "../../plan/steps.ts";
 import { type Context, hostOf } from "./context.ts";
 

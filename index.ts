@@ -34,5 +34,5 @@ if (missing !== undefined)
 const controlPlane = new ControlPlane("control-plane", stack);
 
 export const masters = Object.keys(stack.masters).sort();
-export const { etcd, loadBalancers, backups, snapshot, endpoints, inventory, certificateAuthorities, retired } =
+export const { etcd, loadBalancers, backups, snapshot, endpoints, inventory, certificateAuthorities, retired, report } =
   controlPlane;

@@ -14,6 +14,7 @@ import { NodeRemoval } from "../providers/node-removal.ts";
 import { bracketed } from "../providers/plan/same-host.ts";
 import type { Settings } from "../providers/plan/settings.ts";
 import { Preflight } from "../providers/preflight.ts";
+import { RetirementReport } from "../providers/retirement-report.ts";
 import { ServiceEndpoints } from "../providers/service-endpoints.ts";
 import { StaticPods } from "../providers/static-pods.ts";
 import { CommandPool } from "./command-pool.ts";
@@ -28,6 +29,7 @@ export class ControlPlane extends pulumi.ComponentResource {
   readonly etcd: EtcdMembership["etcd"];
   readonly endpoints: ServiceEndpoints["endpoints"];
   readonly inventory: AnsibleInventory["inventory"];
+  readonly report: RetirementReport["report"];
   readonly retired: pulumi.Output<Retired>;
 
   constructor(name: string, settings: Settings, options: pulumi.ComponentResourceOptions = {}) {
@@ -71,6 +73,7 @@ export class ControlPlane extends pulumi.ComponentResource {
     const endpoints = chain((o) => new ServiceEndpoints("endpoints", { masters }, o));
     const nodes = chain((o) => new NodeRemoval("nodes", { masters }, o));
     const inventory = chain((o) => new AnsibleInventory("inventory", { masters, path: settings.inventory.path }, o));
+    const report = chain((o) => new RetirementReport("report", { masters }, o));
 
     this.backups = backup.backups;
     this.snapshot = snapshot.snapshot;
@@ -81,6 +84,7 @@ export class ControlPlane extends pulumi.ComponentResource {
     this.etcd = etcd.etcd;
     this.endpoints = endpoints.endpoints;
     this.inventory = inventory.inventory;
+    this.report = report.report;
     const all = [
       preflight,
       backup,
@@ -96,6 +100,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       endpoints,
       nodes,
       inventory,
+      report,
     ];
     this.retired = pulumi.all(all.map((resource) => resource.record)).apply(merge);
     this.registerOutputs();

@@ -27,7 +27,7 @@ export const preflight = {
   type: "Preflight",
   list: "masters",
   also: ["acknowledge"],
-  asks: ["budgets"],
+  asks: ["budgets", "sweep"],
   plan: () => [],
   judge,
 } satisfies Kind;

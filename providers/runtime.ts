@@ -15,6 +15,7 @@ import { Refusal } from "./plan/refusal.ts";
 import { settingsFrom } from "./plan/settings.ts";
 import { preflight } from "./preflight.ts";
 import { Session } from "./remote/session.ts";
+import { retirementReport } from "./retirement-report.ts";
 import { serviceEndpoints } from "./service-endpoints.ts";
 import { staticPods } from "./static-pods.ts";
 
@@ -46,6 +47,7 @@ const kinds: readonly Kind[] = [
   serviceEndpoints,
   nodeRemoval,
   ansibleInventory,
+  retirementReport,
 ];
 
 export const providers: Readonly<Record<string, pulumi.dynamic.ResourceProvider>> = Object.fromEntries(

@@ -14,6 +14,7 @@ import type { Judgement, Check } from "./preflight/judgement.ts";
 import { drains } from "./preflight/drain.ts";
 import { leavingHosts, authority } from "./preflight/leaving.ts";
 import { balancers, inventory, nodes, room, editable, endpoints } from "./preflight/places.ts";
+import { named } from "./preflight/sweep.ts";
 import type { Change, World } from "./steps.ts";
 
 export type { Judgement } from "./preflight/judgement.ts";
@@ -38,6 +39,7 @@ export function judge(world: World, change: Change, before: Hosts | undefined): 
     room,
     endpoints,
     editable,
+    named,
   ];
   const found = checks.map((check) => check(world, change, before));
   return {

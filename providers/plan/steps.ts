@@ -15,6 +15,8 @@ import {
 import type { Sketch } from "./haproxy.ts";
 import type { HostIdentity } from "./host.ts";
 import type { Settings } from "./settings.ts";
+import type { Finding } from "./sweep-findings.ts";
+import type { Sweep } from "./sweep.ts";
 
 /** Everything that was seen, of one moment. */
 export interface World {
@@ -29,6 +31,8 @@ export interface World {
   readonly budgets?: BudgetFacts | Unknown;
   /** Where server lines stand or stood, as the load balancers' resources of this run remember it: load balancer → sketch. */
   readonly sketches?: Readonly<Record<string, Sketch>>;
+  /** Who still names the hosts that leave; absent when nobody asked, or nobody leaves. */
+  readonly sweep?: Sweep;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -152,6 +156,14 @@ export type Step = Shown &
     | { readonly do: "stop-node-service"; readonly unit: string }
     | { readonly do: "delete-node"; readonly node: string }
     | { readonly do: "edit-inventory"; readonly edit: Edit; readonly local: boolean }
+    | {
+        readonly do: "report";
+        /** Of the host that was retired, and is looked at where it can be reached. */
+        readonly findings: readonly Finding[];
+        readonly notSwept: readonly string[];
+        /** Why it is not looked at: it is gone. */
+        readonly gone: string | undefined;
+      }
   );
 
 /** Steps in the order they are carried out; those of one batch go at the same time: backups, one of each host. */

@@ -10,13 +10,14 @@ import { drain } from "./apply/drain.ts";
 import { editLocal, editRemote } from "./apply/edit.ts";
 import { moveLeader, removeMember } from "./apply/etcd.ts";
 import { disable, restartMaster } from "./apply/pods.ts";
+import { report } from "./apply/report.ts";
 import { etcdConfigContent, masterContent } from "../plan/backup-script.ts";
 import { takeArchive } from "./backup.ts";
 import type { RehearsalOrder } from "./rehearsal.ts";
 import { expandHome } from "./settings.ts";
 import { takeSnapshot } from "./snapshot.ts";
 
-/** What a step leaves to be remembered: the record of a backup or snapshot. */
+/** What a step leaves to be remembered: the record of a backup or snapshot, or a report. */
 export type Remembered = object | undefined;
 
 /**
@@ -50,11 +51,12 @@ async function interpret(context: Context, step: Step): Promise<Remembered> {
       v2,
     });
   }
+  if (step.do === "report") return report(context, step);
   await act(context, step);
   return undefined;
 }
 
-type Act = Exclude<Step, { do: "backup" | "snapshot" }>;
+type Act = Exclude<Step, { do: "backup" | "snapshot" | "report" }>;
 
 function act(context: Context, step: Act): Promise<void> {
   switch (step.do) {

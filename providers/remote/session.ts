@@ -34,11 +34,12 @@ import { lockAll } from "./lock.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
+import { sweep } from "./sweep.ts";
 
 /** Each adds its part of the world; never throws. */
 const extras: Readonly<Record<Extra, (session: Session, world: World, change: Change) => Promise<Partial<World>>>> = {
   census: () => Promise.resolve({}),
-  sweep: () => Promise.resolve({}),
+  sweep,
   budgets: askBudgets,
 };
 

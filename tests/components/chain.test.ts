@@ -96,7 +96,7 @@ const isSecret = (value: unknown): value is { value: unknown } =>
   typeof value === "object" && value !== null && secretMark in value;
 
 const chain = ["preflight", "backup", "snapshot", "certificate-authority"];
-const rest = ["drain", "static-pods", "etcd", "master-config", "flannel", "endpoints", "nodes", "inventory"];
+const rest = ["drain", "static-pods", "etcd", "master-config", "flannel", "endpoints", "nodes", "inventory", "report"];
 
 describe("a stack with load balancers of kind: command", () => {
   let made: Registered[];

@@ -373,6 +373,7 @@ describe("what is right", () => {
       inventory: { path: "./hosts" },
       backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "", rehearsal: true },
       drain: { timeout: 300, blocked: "leave" },
+      lab: false,
       acknowledge: [],
     });
   });
@@ -464,6 +465,7 @@ describe("what is right", () => {
         rehearsal: { host: "etcd.example.com", address: "10.0.0.5" },
       },
       drain: { timeout: 1800, blocked: "put-back" },
+      lab: true,
       acknowledge: [
         "below-three-masters",
         "even-members",
@@ -478,7 +480,7 @@ describe("what is right", () => {
   it("settingKeys are the keys of the interface", () =>
     assert.deepEqual(
       [...settingKeys],
-      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "acknowledge"],
+      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "acknowledge", "lab"],
     ));
 });
 

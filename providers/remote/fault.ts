@@ -40,7 +40,7 @@ function strike(point: Point, phase: Phase): FaultKind | undefined {
 
 /** The nearest ancestor of the name `pulumi`. */
 function killEngine(): void {
-  for (let pid = process.ppid; pid > 1; ) {
+  for (let pid = process.ppid; pid > 1;) {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/.exec(stat) ?? [];
     if (name === "pulumi") {

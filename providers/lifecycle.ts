@@ -7,7 +7,7 @@ import type { Hosts } from "./plan/facts.ts";
 import type { Sketch } from "./plan/haproxy.ts";
 import type { Judgement } from "./plan/preflight.ts";
 import { escapeControls } from "./plan/quote.ts";
-import { Refusal } from "./plan/refusal.ts";
+import { Refusal, messageOf } from "./plan/refusal.ts";
 import type { Settings } from "./plan/settings.ts";
 import { editsOf, labelOf, render } from "./plan/show.ts";
 import { type Change, type Extra, type Step, type World, batchesOf } from "./plan/steps.ts";
@@ -212,11 +212,12 @@ class Lifecycle {
       for (const batch of batchesOf(steps)) {
         const ended = await Promise.allSettled(
           batch.map(async (step) => {
-            const which = `${steps.indexOf(step) + 1}/${steps.length}`;
+            const number = steps.indexOf(step) + 1;
+            const which = `${number}/${steps.length}`;
             this.#say(news, `${which} ${labelOf(step)} …`);
             const started = Date.now();
             const say = (text: string) => this.#say(news, `     ${text}`);
-            const point = { resource: kind.type, number: steps.indexOf(step) + 1, does: step.do };
+            const point = { resource: kind.type, number, does: step.do };
             const remembered = await atPoint(point, () => apply({ session, change, say }, step));
             if (remembered !== undefined) records.push({ step, record: remembered });
             const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
@@ -291,7 +292,7 @@ class Lifecycle {
     records: readonly { step: Step; record: object }[],
     record: object,
   ): Error {
-    const message = escapeControls(error instanceof Error ? error.message : String(error), true);
+    const message = escapeControls(messageOf(error), true);
     const list = this.#kind.list in olds ? { [this.#kind.list]: olds[this.#kind.list] } : {};
     const pending = left.length > 0 ? left.map(labelOf) : [`prove ${this.#kind.type}`];
     const properties = {
@@ -330,7 +331,7 @@ class Lifecycle {
         unreachable,
       };
     } catch (error) {
-      return { ...props, unreachable: [error instanceof Error ? error.message : String(error)] };
+      return { ...props, unreachable: [messageOf(error)] };
     }
   }
 }

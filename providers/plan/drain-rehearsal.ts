@@ -1,7 +1,7 @@
 /** What a drain would meet: which pods move, which budgets select them, and what blocks. Pure. */
 import { type Budget, type BudgetFacts, type Unknown, selects } from "./budgets.ts";
 import type { PodFacts } from "./facts.ts";
-import { escapeControls } from "./quote.ts";
+import { escapeControls, shortened } from "./quote.ts";
 
 /** A pod that a drain has to move. */
 export const isEvictable = (pod: PodFacts): boolean =>
@@ -63,8 +63,7 @@ export const nameOf = ({ namespace, name }: { readonly namespace: string; readon
 };
 
 /** The first five, and how many more there are. */
-export const someOf = (all: readonly string[]): string =>
-  all.length > 5 ? `${all.slice(0, 5).join(", ")} and ${all.length - 5} more` : all.join(", ");
+export const someOf = (all: readonly string[]): string => shortened(all, 5);
 
 /** `demo/web (minAvailable 2) allows 0 disruptions: 2 of 2 pods are healthy, 2 have to be`. */
 export function budgetInWords(budget: Budget): string {

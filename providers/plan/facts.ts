@@ -12,6 +12,7 @@ import {
 import { type ServerStats, statsOf } from "./haproxy.ts";
 import { type Part, nodeServices, partsOf, staticPods } from "./probe.ts";
 import { escapeControls, lastLines } from "./quote.ts";
+import { messageOf } from "./refusal.ts";
 import { maskLine } from "./show.ts";
 
 /** Name → address. */
@@ -324,7 +325,7 @@ function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined
       seen: "",
     };
   } catch (error) {
-    return { etcd: undefined, seen: error instanceof Error ? error.message : String(error) };
+    return { etcd: undefined, seen: messageOf(error) };
   }
 }
 /** etcdctl may warn on stderr, which comes in the same stream. */

@@ -5,6 +5,7 @@ import { planNodeRemoval } from "./plans/node.ts";
 import { planMembership } from "./plans/membership.ts";
 import { planMasterConfig } from "./plans/master-config.ts";
 import { planFlannel, planEndpoints } from "./plans/network.ts";
+import { planStaticPods } from "./plans/static-pods.ts";
 import { planInventory } from "./plans/inventory.ts";
 import type { Change } from "./steps.ts";
 
@@ -37,13 +38,18 @@ export { planMasterConfig } from "./plans/master-config.ts";
 export { planFlannel, planEndpoints } from "./plans/network.ts";
 export { inventoryForm, planInventory } from "./plans/inventory.ts";
 
-/** Every planner whose plan follows from what the hosts show and names what a leaving host still holds in the cluster. */
-export const clusterPlanners = (change: Change): Planner[] => [
-  ...Object.keys(change.settings.loadBalancers).map((balancer) => planBalancer(balancer)),
-  planMembership,
-  planMasterConfig,
-  planFlannel,
-  planEndpoints,
-  planNodeRemoval,
-  planInventory,
+/** The chain's planners whose plans follow from what the hosts show, each with its resource's type, in the chain's order. */
+export const chainPlanners = (change: Change): { readonly type: string; readonly plan: Planner }[] => [
+  ...Object.keys(change.settings.loadBalancers).map((name) => ({ type: "LoadBalancerPool", plan: planBalancer(name) })),
+  { type: "StaticPods", plan: planStaticPods },
+  { type: "EtcdMembership", plan: planMembership },
+  { type: "MasterConfig", plan: planMasterConfig },
+  { type: "FlannelNetwork", plan: planFlannel },
+  { type: "ServiceEndpoints", plan: planEndpoints },
+  { type: "NodeRemoval", plan: planNodeRemoval },
+  { type: "AnsibleInventory", plan: planInventory },
 ];
+
+/** Of these, each whose plan names what a leaving host still holds in the cluster: what runs on the host itself is not asked. */
+export const clusterPlanners = (change: Change): Planner[] =>
+  chainPlanners(change).flatMap(({ type, plan }) => (type === "StaticPods" ? [] : [plan]));

@@ -43,6 +43,10 @@ export function escapeControls(text: string, keepLayout = false): string {
   });
 }
 
+/** The first of them, and how many more there are: `a, b and 3 more`. */
+export const shortened = (all: readonly string[], most: number): string =>
+  all.length <= most ? all.join(", ") : `${all.slice(0, most).join(", ")} and ${all.length - most} more`;
+
 /** Longer lines are cut, so that a JSON document on one line does not fill the screen. */
 const longest = 400;
 

@@ -6,5 +6,8 @@ export class Refusal extends Error {
   override readonly name = "Refusal";
 }
 
+/** What an error says, whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** Facts that a plan needs could not be had; Preflight tells the same in its own words. */
 export class Unasked extends Refusal {}

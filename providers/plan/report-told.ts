@@ -1,5 +1,6 @@
 /** Pure: the final report of a retired host, as it is printed. */
 import { rotations } from "./credentials.ts";
+import { shortened } from "./quote.ts";
 import type { KeptCredential, RetirementRecord } from "./report.ts";
 
 /** As it is printed at the end of the run; one line each. */
@@ -47,6 +48,6 @@ function grouped(kept: readonly KeptCredential[]): string[] {
     const paths = some.map(({ path, files }) => (files === undefined ? path : `${path} (${files} files)`));
     const until = ends.length === 0 ? "" : `, valid until ${ends.at(-1)?.slice(0, 10) ?? ""}`;
     const who = subjects.length === 0 ? "" : ` (${subjects.slice(0, 3).join("; ")}${subjects.length > 3 ? "; …" : ""})`;
-    return `  ${what}${until}${who}: ${paths.slice(0, 12).join(", ")}${paths.length > 12 ? ` and ${paths.length - 12} more` : ""}`;
+    return `  ${what}${until}${who}: ${shortened(paths, 12)}`;
   });
 }

@@ -45,7 +45,7 @@ export interface LocalFacts {
 }
 
 /** What is asked besides, in a round of its own, by those resources that need it. */
-export type Extra = "census" | "sweep" | "budgets";
+export type Extra = "sweep" | "budgets";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {

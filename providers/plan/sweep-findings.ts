@@ -3,16 +3,7 @@
  * text of its own planned edit no longer names the host in that line: a table of who owns which file would promise more than is done.
  */
 import { isReachable } from "./facts.ts";
-import {
-  planBalancer,
-  planEndpoints,
-  planFlannel,
-  planInventory,
-  planMasterConfig,
-  planMembership,
-  planNodeRemoval,
-  planStaticPods,
-} from "./plans.ts";
+import { chainPlanners } from "./plans.ts";
 import { Refusal } from "./refusal.ts";
 import { editsOf } from "./show.ts";
 import { type Change, type Edit, type Step, type World, entries } from "./steps.ts";
@@ -58,20 +49,7 @@ export function lookedFor(world: World, change: Change): { name: string; words: 
 
 /** The chain's plans by the type of their resource; those that cannot be made plan nothing. */
 function planned(world: World, change: Change): { type: string; steps: Step[] }[] {
-  const planners: [string, (world: World, change: Change) => Step[]][] = [
-    ...Object.keys(change.settings.loadBalancers).map((name): [string, ReturnType<typeof planBalancer>] => [
-      "LoadBalancerPool",
-      planBalancer(name),
-    ]),
-    ["StaticPods", planStaticPods],
-    ["EtcdMembership", planMembership],
-    ["MasterConfig", planMasterConfig],
-    ["FlannelNetwork", planFlannel],
-    ["ServiceEndpoints", planEndpoints],
-    ["NodeRemoval", planNodeRemoval],
-    ["AnsibleInventory", planInventory],
-  ];
-  return planners.map(([type, plan]) => {
+  return chainPlanners(change).map(({ type, plan }) => {
     try {
       return { type, steps: plan(world, change) };
     } catch (error) {

@@ -1,5 +1,6 @@
 /** Pure: the sweep's findings as people read them, bounded: places of many hosts in one sentence, and where nobody could look. */
 import { isReachable } from "./facts.ts";
+import { shortened } from "./quote.ts";
 import { type World, entries } from "./steps.ts";
 import type { Finding, Outcome } from "./sweep-findings.ts";
 
@@ -21,10 +22,6 @@ export function notSwept(world: World): string[] {
   const all = [...hosts, ...cluster];
   return all.length <= 12 ? all : [...all.slice(0, 12), `${all.length - 12} more`];
 }
-
-/** `a, b and 3 more`. */
-export const shortened = (words: readonly string[], most: number): string =>
-  words.length <= most ? words.join(", ") : `${words.slice(0, most).join(", ")} and ${words.length - most} more`;
 
 /** Sentences that are told at most. */
 const mostTold = 20;

@@ -2,6 +2,7 @@
 import { type BudgetFacts, type Unknown, budgetFacts, budgetProbe, largestAnswer } from "../plan/budgets.ts";
 import { isEvictable } from "../plan/drain-rehearsal.ts";
 import { isReachable } from "../plan/facts.ts";
+import { messageOf } from "../plan/refusal.ts";
 import { type Change, type World, isGone } from "../plan/steps.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import type { Session } from "./session.ts";
@@ -18,7 +19,7 @@ export async function budgetsThrough(host: RemoteHost, nodes: readonly string[])
     });
     return budgetFacts(stdout, nodes);
   } catch (error) {
-    return { unknown: error instanceof Error ? error.message : String(error) };
+    return { unknown: messageOf(error) };
   }
 }
 

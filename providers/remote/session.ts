@@ -22,9 +22,11 @@ import type { Sketch } from "../plan/haproxy.ts";
 import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
 import { clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
+import { messageOf } from "../plan/refusal.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Change, Extra, LocalFacts, World } from "../plan/steps.ts";
 import { archivedAuthorities } from "./archived-authority.ts";
+import { askHost } from "./ask-host.ts";
 import { askBudgets } from "./budgets.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
@@ -38,7 +40,6 @@ import { sweep } from "./sweep.ts";
 
 /** Each adds its part of the world; never throws. */
 const extras: Readonly<Record<Extra, (session: Session, world: World, change: Change) => Promise<Partial<World>>>> = {
-  census: () => Promise.resolve({}),
   sweep,
   budgets: askBudgets,
 };
@@ -141,23 +142,9 @@ export class Session {
     );
   }
 
-  async #probe<T>(
-    name: string,
-    address: string,
-    script: string,
-    read: (stdout: string) => T,
-  ): Promise<T | Unreachable> {
-    try {
-      const { stdout } = await this.host(name, address).run(script, {
-        what: "asking for the state of things",
-        deadline: 60,
-        limit: 8 * largestFile,
-        ok: "any",
-      });
-      return read(stdout);
-    } catch (error) {
-      return { unreachable: error instanceof Error ? error.message : String(error) };
-    }
+  #probe<T>(name: string, address: string, script: string, read: (stdout: string) => T): Promise<T | Unreachable> {
+    const asked = { what: "asking for the state of things", deadline: 60, limit: 8 * largestFile };
+    return askHost(this.host(name, address), script, asked, read);
   }
 
   async #all<H, T>(
@@ -199,10 +186,7 @@ export class Session {
   }
 
   async #local(): Promise<LocalFacts> {
-    const keyFlaw = await this.encryption().then(
-      () => undefined,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
-    );
+    const keyFlaw = await this.encryption().then(() => undefined, messageOf);
     return { keyFlaw, freeForArchive: await freeFor(resolve(expandHome(this.settings.backup.archive))) };
   }
 
@@ -300,6 +284,6 @@ function localFile(path: string): FileFacts | Unreachable {
     if (statSync(full).size > largestFile) return { unreachable: `${full} is larger than 4 MiB` };
     return fileFrom(full, readFileSync(full));
   } catch (error) {
-    return { unreachable: error instanceof Error ? error.message : String(error) };
+    return { unreachable: messageOf(error) };
   }
 }

@@ -11,6 +11,7 @@ import { clusterSweep, clusterSweepScript } from "../plan/sweep-cluster.ts";
 import { type Sweep, hostSweep, sweepScript } from "../plan/sweep.ts";
 import { lookedFor } from "../plan/sweep-findings.ts";
 import type { Change, World } from "../plan/steps.ts";
+import { askHost } from "./ask-host.ts";
 import type { Session } from "./session.ts";
 
 /** The World's part `sweep`, when somebody leaves. Never throws: a host that cannot be asked is told as such. */
@@ -29,7 +30,7 @@ export async function sweep(session: Session, world: World, change: Change): Pro
     const facts = seen[name];
     // it has just been tried: another time-out would tell nothing new
     const answer = isReachable(facts)
-      ? await ask(session, name, address, script, 30, (stdout) => hostSweep(stdout, names))
+      ? await askHost(session.host(name, address), script, looking(30), (stdout) => hostSweep(stdout, names))
       : { unreachable: facts?.unreachable ?? "it was not looked at" };
     return [name, answer] as const;
   });
@@ -49,26 +50,11 @@ function visited(session: Session, change: Change): Hosts {
   return Object.fromEntries([...Object.entries(change.survivors), ...balancers, ...others]);
 }
 
-async function ask<T>(
-  session: Session,
-  name: string,
-  address: string,
-  script: string,
-  deadline: number,
-  read: (stdout: string) => T,
-): Promise<T | Unreachable> {
-  try {
-    const { stdout } = await session.host(name, address).run(script, {
-      what: "looking for who names the leaving hosts",
-      deadline,
-      limit: 2 ** 20,
-      ok: "any",
-    });
-    return read(stdout);
-  } catch (error) {
-    return { unreachable: error instanceof Error ? error.message : String(error) };
-  }
-}
+const looking = (deadline: number) => ({
+  what: "looking for who names the leaving hosts",
+  deadline,
+  limit: 2 ** 20,
+});
 
 /** Through a master that stays and answers; a second one is asked when the first cannot tell all. */
 async function askCluster(
@@ -82,7 +68,7 @@ async function askCluster(
   const through = Object.entries(change.survivors).filter(([name]) => isReachable(world.masters[name]));
   let last: Sweep["cluster"] = { unreachable: "no master to ask" };
   for (const [name, address] of through.slice(0, 2)) {
-    last = await ask(session, name, address, script, 90, (stdout) => clusterSweep(stdout, names));
+    last = await askHost(session.host(name, address), script, looking(90), (stdout) => clusterSweep(stdout, names));
     if (isReachable(last) && last.unknown.length === 0) return last;
   }
   return last;

@@ -94,7 +94,7 @@ describe("alive, and pulumi killed twice", () => {
       .filter((line) => /^[A-Za-z0-9+/=]{40,}$/.test(line));
     assert.ok(keys.length >= 2);
     const { result, seen } = await watchingProcesses(() =>
-      stack.killedBy(["EtcdMembership:remove-member:in:kill-engine"]),
+      stack.killedBy("EtcdMembership:remove-member:in:kill-engine"),
     );
     assert.ok(result.output.indexOf("[CertificateAuthority] 1/") < result.output.indexOf("[LoadBalancerPool"));
     assert.match(result.output, /restored on trial|rehears/i);

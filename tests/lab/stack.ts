@@ -134,30 +134,17 @@ export class TestStack {
     return this.watched(seen, ...this.#words("up", ["--yes", "--skip-preview"]));
   }
 
-  /** `up` with faults on purpose (see `providers/plan/faults.ts`), met or not. */
-  async upMeeting(
-    faults: readonly string[],
-    more: readonly string[] = [],
-    seen?: (output: string) => void,
-  ): Promise<Ran> {
+  /**
+   * `up` with faults on purpose (see `providers/plan/faults.ts`), each of which must be met, and of the last of which pulumi dies; then `pulumi cancel`, as the
+   * administrator does.
+   */
+  async killedBy(...faults: readonly string[]): Promise<Ran> {
     const env = this.#env;
     this.#env = { ...env, OPENSHIFT_MASTERS_FAULT: faults.join(",") };
-    const words = this.#words("up", ["--yes", "--skip-preview", ...more]);
-    return this.watched(seen, ...words).finally(() => (this.#env = env));
-  }
-
-  /** The same, where each must have been met. */
-  async upWith(faults: readonly string[], more: readonly string[] = [], seen?: (output: string) => void): Promise<Ran> {
-    const ran = await this.upMeeting(faults, more, seen);
+    const ran = await this.up().finally(() => (this.#env = env));
     const met = (ran.output.match(/fault: (kill|lose)/g) ?? []).length;
     if (met !== faults.length)
       throw new Error(`${met} faults of ${faults.join(", ")} were met:\n${ran.output.slice(-4000)}`);
-    return ran;
-  }
-
-  /** The same, where pulumi dies of the last of them; then `pulumi cancel`, as the administrator does. */
-  async killedBy(faults: readonly string[], more: readonly string[] = []): Promise<Ran> {
-    const ran = await this.upWith(faults, more);
     if (ran.code !== -1) throw new Error(`pulumi was not killed: ${ran.code}\n${ran.output.slice(-4000)}`);
     await this.cancel();
     return ran;
@@ -222,19 +209,3 @@ export const etcdctl = (host: string, words: string): Promise<Ran> =>
     host,
     `ETCDCTL_API=3 etcdctl --cacert /etc/etcd/ca.crt --cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --endpoints https://${cast(7)[host] ?? ""}:2379 ${words}`,
   );
-
-/** Makes a host's etcd member the leader. */
-export async function makeLeader(host: string, hosts: Cast = cast(7)): Promise<void> {
-  const { output } = await etcdctl(host, "endpoint status --cluster -w json 2>/dev/null");
-  const seen = JSON.parse(output.replace(/:(\d{15,})/g, ':"$1"')) as {
-    Endpoint: string;
-    Status: { leader: string; header: { member_id: string } };
-  }[];
-  const own = seen.find((one) => one.Endpoint.includes(`${hosts[host] ?? ""}:`))?.Status.header.member_id ?? "0";
-  const leader = seen[0]?.Status.leader ?? "0";
-  if (leader === own) return;
-  const at = seen.find((one) => one.Status.header.member_id === leader)?.Endpoint ?? "";
-  const leads = Object.entries(hosts).find(([, address]) => at.includes(`${address}:`))?.[0] ?? "";
-  const moved = await etcdctl(leads, `move-leader ${BigInt(own).toString(16)}`);
-  if (moved.code !== 0) throw new Error(moved.output);
-}

@@ -1,6 +1,7 @@
 /** Who names the hosts that leave, before anything is changed: what the chain takes out, and what is left to the administrator. */
+import { shortened } from "../quote.ts";
 import { type Finding, findings, isLeft } from "../sweep-findings.ts";
-import { inWords, notSwept, shortened } from "../sweep-told.ts";
+import { inWords, notSwept } from "../sweep-told.ts";
 import { type Check, names } from "./judgement.ts";
 
 /** Reasons for no refusal, ever: a host that is named too often does less harm than one that cannot be retired. */

@@ -16,6 +16,7 @@ import {
   runtimeCommand,
 } from "../../plan/plans.ts";
 import { escapeControls, lastLines } from "../../plan/quote.ts";
+import { messageOf } from "../../plan/refusal.ts";
 import { apiOf } from "../../plan/settings.ts";
 import { maskLine } from "../../plan/show.ts";
 import type { Edit, Server, Step } from "../../plan/steps.ts";
@@ -148,7 +149,7 @@ async function editLoadProve(
     }
     // a gone engine or a lost lock: nothing more is written, the next run reads and goes on
     await permit(context);
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     context.say(`not proved, putting back what was there: ${why}`);
     const again = await putOldBack(context, name, on, done, leaving);
     const kept = done.map(({ before }) => keepName(context, before.path)).join(", ");
@@ -236,7 +237,7 @@ async function putOldBack(
     await comeBack(context, name, on, drained); // a state file may have kept it out
     return "taken back, and the old configuration is loaded and proved again";
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     await comeBack(context, name, on, drained);
     const runsOn = await loadAndProve(context, name, on, wanted, "look").then(
       () => "haproxy runs on as before, which is proved",
@@ -316,7 +317,7 @@ async function tryPutBack(context: Context, name: string, node: HostIdentity): P
     await permit(context);
     await putBack(context, name, node);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     context.say(`${name}: ${node.name} could not be put back into the pools (${why}): run \`pulumi up\` again`);
   }
 }

@@ -6,6 +6,7 @@ import { evictScript } from "../../plan/drain-script.ts";
 import type { PodFacts } from "../../plan/facts.ts";
 import { standingInWords, standingOf } from "../../plan/plans.ts";
 import { escapeControls, lastLines } from "../../plan/quote.ts";
+import { messageOf } from "../../plan/refusal.ts";
 import type { Step } from "../../plan/steps.ts";
 import { budgetsThrough } from "../budgets.ts";
 import type { Result } from "../remote-host.ts";
@@ -107,8 +108,6 @@ async function inWords(context: Context, step: Drain, error: unknown, elapsed: n
   const now = step.back === undefined ? await leave(context, node) : await bringBack(context, node, step.back);
   return [`${head}.`, ...now, messageOf(error)].join("\n");
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** As configured, nothing is put back: it is said where the host stands, how to go on, and how to go back. */
 async function leave({ session, change }: Context, node: string): Promise<string[]> {

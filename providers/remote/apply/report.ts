@@ -5,6 +5,7 @@ import type { Unreachable } from "../../plan/facts.ts";
 import { renderReport } from "../../plan/report-told.ts";
 import { type RetirementRecord, recordOf } from "../../plan/report.ts";
 import type { Step } from "../../plan/steps.ts";
+import { askHost } from "../ask-host.ts";
 import { type Context, hostOf } from "./context.ts";
 
 /** Never fails for the host: one that cannot be asked is reported as such. */
@@ -22,17 +23,8 @@ export async function report(context: Context, step: Extract<Step, { do: "report
   return record;
 }
 
-async function inspect(context: Context, name: string, directory: string): Promise<CredentialFacts | Unreachable> {
+function inspect(context: Context, name: string, directory: string): Promise<CredentialFacts | Unreachable> {
   const table = credentials(name, directory);
-  try {
-    const { stdout } = await hostOf(context, name).run(credentialsScript(table), {
-      what: "looking for credentials",
-      deadline: 60,
-      limit: 2 ** 20,
-      ok: "any",
-    });
-    return credentialFacts(stdout, table);
-  } catch (error) {
-    return { unreachable: error instanceof Error ? error.message : String(error) };
-  }
+  const asked = { what: "looking for credentials", deadline: 60, limit: 2 ** 20 };
+  return askHost(hostOf(context, name), credentialsScript(table), asked, (stdout) => credentialFacts(stdout, table));
 }

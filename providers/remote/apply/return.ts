@@ -1,5 +1,6 @@
 /** Masters that were to leave come back into service: schedulable, and in the pools from which this change took them. */
 import { planReturn } from "../../plan/plans.ts";
+import { messageOf } from "../../plan/refusal.ts";
 import type { Change, PutBack } from "../../plan/steps.ts";
 import { balance } from "./balancer.ts";
 import { uncordon } from "./cluster.ts";
@@ -75,5 +76,3 @@ async function schedulable(context: Context, node: string, wanted: boolean): Pro
     return { done: false, says: `${node} is NOT schedulable again: ${messageOf(error)}. Run ${by}.` };
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -104,7 +105,23 @@ const pathBefore = process.env["PATH"] ?? "";
 const first = (bin: string) => (process.env["PATH"] = `${bin}:${pathBefore}`);
 const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const left = () => readdirSync(scratches).filter((name) => name.startsWith(scratchName));
-const running = () => processesWith("--name rehearsal").map(({ line }) => line);
+const orEmpty = (ask: () => string): string => {
+  try {
+    return ask();
+  } catch {
+    return "";
+  }
+};
+/** Of this file, that is: another one may rehearse at the same time, in a folder of its own. One that cannot be looked at counts, unless it is just ending. */
+function isOurs({ pid }: { pid: number }): boolean {
+  const of = (name: string) => orEmpty(() => readFileSync(`/proc/${pid}/${name}`, "latin1"));
+  const where = `${of("environ")}${orEmpty(() => readlinkSync(`/proc/${pid}/cwd`))}`;
+  return where === "" ? of("cmdline") !== "" : where.includes(folder);
+}
+const running = () =>
+  processesWith("--name rehearsal")
+    .filter(isOurs)
+    .map(({ line }) => line);
 async function until<T>(ask: () => T | undefined | false): Promise<T> {
   for (let i = 0; i < 200; i += 1) {
     const answer = ask();

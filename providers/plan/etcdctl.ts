@@ -13,6 +13,8 @@ export interface ListedMember {
   readonly peerURLs: string[];
   readonly clientURLs: string[];
   readonly started: boolean;
+  /** It has no vote (3.4 and later). */
+  readonly learner: boolean;
 }
 
 /** One element of `endpoint status -w json`. Ids in hex; `leaderId` is "0" when the member knows no leader. */
@@ -90,12 +92,12 @@ function v3Member(line: string): ListedMember | undefined {
   const known = /^[0-9a-f]{1,16}$/i.test(id) && /^(un)?started$/.test(status) && /^(true|false)?$/.test(learner ?? "");
   if (!known || clients === undefined || more.length > 0 || /\s/.test(`${name}${peers}${clients}`)) return undefined;
   if ((status === "started") === (name === "")) return undefined;
-  return member(id, name, peers, clients, status === "started");
+  return member(id, name, peers, clients, status === "started", learner === "true");
 }
 
-function member(id: string, name = "", peers = "", clients = "", started: boolean): ListedMember {
+function member(id: string, name = "", peers = "", clients = "", started: boolean, learner = false): ListedMember {
   const urls = (list: string): string[] => list.split(",").filter((url) => url !== "");
-  return { id: id.toLowerCase(), name, peerURLs: urls(peers), clientURLs: urls(clients), started };
+  return { id: id.toLowerCase(), name, peerURLs: urls(peers), clientURLs: urls(clients), started, learner };
 }
 
 /**

@@ -96,6 +96,8 @@ export interface MasterFacts {
   readonly unreadable: readonly string[];
   readonly pods: readonly string[];
   readonly disabledPods: readonly string[];
+  /** /var/lib/etcd/member is there. */
+  readonly etcdData: boolean;
   readonly configChanged: number;
   readonly listeners: readonly Listener[];
   readonly nodeService: ServiceFacts | undefined;
@@ -255,6 +257,7 @@ export function masterFacts(stdout: string): MasterFacts {
     manifests: staticPods.map((name) => text(parts.get(`mounts:${name}`))).filter((manifest) => manifest !== ""),
     pods: linesOf(parts.get("pods")),
     disabledPods: linesOf(parts.get("disabled")),
+    etcdData: word(parts.get("etcd-data")) === "there",
     configChanged: Number(word(parts.get("config-mtime"))) || 0,
     listeners: linesOf(parts.get("started")).map((line) => ({
       port: Number(line.split(" ")[0]),

@@ -1,6 +1,6 @@
 /** Who is who in etcd: declared hosts and live members. */
 import { authorityOf } from "./etcd-conf.ts";
-import type { ListedMember } from "./etcdctl.ts";
+import type { EndpointStatus, ListedMember } from "./etcdctl.ts";
 import { type EtcdFacts, type Hosts, isReachable } from "./facts.ts";
 import { Refusal } from "./refusal.ts";
 import { isAddressOf } from "./same-host.ts";
@@ -67,7 +67,15 @@ export function observedMembers(world: World, change: Change, etcd: EtcdFacts): 
       started: member.started,
       healthy: isReachable(facts) && facts.etcd?.healthy === true,
       leader: etcd.status?.leaderId === member.id,
+      learner: member.learner,
       alarms: etcd.alarms.filter((alarm) => alarm.memberId === member.id).map((alarm) => alarm.alarm),
+      version: versionOf(isReachable(facts) ? facts.etcd?.status : undefined),
+      // each host was asked at a moment of its own: those of a busy cluster would differ by that alone
+      revision: "",
     };
   });
 }
+
+/** Empty when it is no version. */
+const versionOf = (status: EndpointStatus | undefined): string =>
+  /^\d+\.\d+[\w.+-]{0,40}$/.test(status?.version ?? "") ? (status?.version ?? "") : "";

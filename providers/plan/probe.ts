@@ -52,6 +52,7 @@ export const paths = {
   masterEnv: "/etc/origin/master/master.env",
   flanneld: "/etc/sysconfig/flanneld",
   adminKubeconfig: "/etc/origin/master/admin.kubeconfig",
+  etcdData: "/var/lib/etcd/member",
 } as const;
 
 /** Manifests of a master's static pods, where they are and where they are when disabled. */
@@ -101,6 +102,8 @@ part pods ls -A ${paths.pods}
 part disabled ls -A ${paths.disabled}
 changed() { stat -Lc %Y ${paths.masterConfig} ${paths.masterEnv} 2>/dev/null | sort -n | tail -n 1; }
 part config-mtime changed
+data() { [ ! -e ${paths.etcdData} ] || echo there; }
+part etcd-data data
 part started started 2379 8443 8444
 ${nodeServices.map((unit) => `part service:${unit} systemctl show -p LoadState -p ActiveState -p UnitFileState ${unit}.service`).join("\n")}
 free() { d=$1; while [ ! -d "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" | tail -n 1; du -sk /etc/origin /etc/etcd /etc/sysconfig 2>/dev/null; }

@@ -143,7 +143,12 @@ export type Step = Shown &
         readonly lease: boolean;
       }
     | { readonly do: "move-leader"; readonly member: string; readonly to: string }
-    | { readonly do: "remove-member"; readonly member: string }
+    /** The leader's etcd pod goes off before its member is removed: etcd 3.2 cannot move leadership otherwise. */
+    | { readonly do: "stop-leader"; readonly member: string }
+    /** `of`: the host that leaves. */
+    | { readonly do: "remove-member"; readonly member: string; readonly of: string }
+    /** etcd's data of a host that has left gets another name beside it. */
+    | { readonly do: "set-aside-data" }
     | { readonly do: "put-back"; readonly node: HostIdentity; readonly balancer: string }
     | {
         readonly do: "restart-master";

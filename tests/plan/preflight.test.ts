@@ -331,7 +331,7 @@ describe("one thing wrong: one sentence (4→3)", () => {
       withEtcd(world, ({ members }) => ({
         members: [
           ...members,
-          { id: "abc", name: "", peerURLs: ["https://10.9.9.9:2380"], clientURLs: [], started: false },
+          { id: "abc", name: "", peerURLs: ["https://10.9.9.9:2380"], clientURLs: [], started: false, learner: false },
         ],
       })),
       /^etcd has a member that is not declared: abc \(unstarted, https:\/\/10\.9\.9\.9:2380\): declare its master, or remove it by hand$/,
@@ -371,7 +371,7 @@ describe("one thing wrong: one sentence (4→3)", () => {
     const so = withEtcd(world, ({ members }) => ({
       members: [
         ...members,
-        { id: "abc", name: "again", peerURLs: ["https://192.168.55.12:2380"], clientURLs: [], started: true },
+        { id: "abc", name: "again", peerURLs: ["https://192.168.55.12:2380"], clientURLs: [], started: true, learner: false },
       ],
     }));
     refused(refusals(so, change), [

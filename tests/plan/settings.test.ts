@@ -373,6 +373,7 @@ describe("what is right", () => {
       inventory: { path: "./hosts" },
       backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "", rehearsal: true },
       drain: { timeout: 300, blocked: "leave" },
+      etcd: { purge: false },
       lab: false,
       acknowledge: [],
     });
@@ -465,6 +466,7 @@ describe("what is right", () => {
         rehearsal: { host: "etcd.example.com", address: "10.0.0.5" },
       },
       drain: { timeout: 1800, blocked: "put-back" },
+      etcd: { purge: true },
       lab: true,
       acknowledge: [
         "below-three-masters",
@@ -480,7 +482,7 @@ describe("what is right", () => {
   it("settingKeys are the keys of the interface", () =>
     assert.deepEqual(
       [...settingKeys],
-      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "acknowledge", "lab"],
+      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "etcd", "acknowledge", "lab"],
     ));
 });
 

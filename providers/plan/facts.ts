@@ -57,6 +57,8 @@ export interface Readiness {
 
 export interface EtcdFacts {
   readonly via: EtcdctlVia;
+  /** Version of the etcdctl there, which need not be etcd's own; empty: unknown. */
+  readonly etcdctl: string;
   readonly members: readonly ListedMember[];
   /** Of this host's own member. */
   readonly status: EndpointStatus | undefined;
@@ -317,6 +319,7 @@ function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined
     return {
       etcd: {
         via,
+        etcdctl: /^etcdctl version: (\d+\.\d+\.\d+)/m.exec(text(parts.get("etcdctl")))?.[1] ?? "",
         members: parseMembers(text(list)),
         status: status?.state === 0 ? parseEndpointStatus(statusJson(text(status)))[0] : undefined,
         // an alarm list that cannot be had is no empty one

@@ -116,6 +116,7 @@ ${readiness("ready")}
 part ready ready
 ${etcdShell(o.address)}
 part via echo $via
+checked etcdctl e3 version
 listens() { ! command -v ss >/dev/null 2>&1 || ss -ltn "sport = :$1" 2>/dev/null | tail -n +2 | grep -q .; }
 if [ $via != none ] && listens 2379; then
 checked members e3 member list

@@ -66,17 +66,18 @@ function steppingAside(world: World, change: Change, name: string, present: read
   // one that does not run leads no more, whatever the others still believe
   if (member?.leader !== true || facts === undefined || !runsEtcd(facts)) return nothing;
   const to = present.find((one) => one.healthy && one.name in change.survivors);
-  const version = facts.etcd?.status?.version ?? "";
-  if (hasMoveLeader(version) && to !== undefined) return { ...nothing, steps: [moveLeader(name, member.id, to)] };
+  const { etcdctl = "", status } = facts.etcd ?? {};
+  const without = Object.entries({ etcd: status?.version ?? "", etcdctl }).find(([, version]) => !hasMoveLeader(version));
+  if (without === undefined && to !== undefined) return { ...nothing, steps: [moveLeader(name, member.id, to)] };
   const others = present.filter((one) => one !== member && one.started && one.healthy).length;
   if (others < quorum(present.length)) return { ...nothing, note: ", which ends its leadership" };
-  return { steps: [stopLeader(name, member.id, version)], stopped: true, note: "" };
+  return { steps: [stopLeader(name, member.id, (without ?? ["etcd", "there"]).join(" "))], stopped: true, note: "" };
 }
 
 const runsEtcd = ({ pods, listeners }: { pods: readonly string[]; listeners: readonly { port: number }[] }): boolean =>
   pods.includes("etcd.yaml") || listeners.some(({ port }) => port === 2379);
 
-/** etcd has it since 3.3. A version that is not known may have it: it is tried, and then done without. */
+/** etcd and etcdctl have it since 3.3. A version that is not known may have it: it is tried, and then done without. */
 export const hasMoveLeader = (version: string): boolean => {
   const [, major = "", minor = ""] = /^(\d+)\.(\d+)\./.exec(version) ?? [];
   return major === "" || Number(major) > 3 || (Number(major) === 3 && Number(minor) >= 3);
@@ -91,11 +92,11 @@ const moveLeader = (host: string, member: string, to: ObservedMember): Step => (
   commands: [sh`etcdctl move-leader ${to.id}`],
 });
 
-const stopLeader = (host: string, member: string, version: string): Step => ({
+const stopLeader = (host: string, member: string, without: string): Step => ({
   do: "stop-leader",
   host,
   member,
-  title: `etcd pod off before its member is removed, since it leads and etcd ${version} has no move-leader: etcd.yaml to disabled/, until port 2379 is closed and another member leads`,
+  title: `etcd pod off before its member is removed, since it leads and ${without} has no move-leader: etcd.yaml to disabled/, until port 2379 is closed and another member leads`,
   commands: disabling("etcd.yaml"),
 });
 

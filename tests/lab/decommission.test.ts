@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { type Seen, inWords, startLoad } from "../../lab/load.ts";
 import { type Written, startWriter, writtenInWords } from "../../lab/writer.ts";
+import { etcdctl32 } from "../../lab/etcd32.ts";
+import { container, podman } from "../../lab/hosts.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
 import type { RetirementRecord } from "../../providers/plan/report.ts";
@@ -465,6 +467,20 @@ test("3→2 is refused at preview and at up --skip-preview with the names of bot
   assert.deepEqual(await Promise.all(everyone.map(fingerprint)), prints);
 });
 
+test("etcdctl becomes that of etcd 3.2, which OpenShift 3.11 has: preview says what it cannot do, and what is done instead", async () => {
+  await makeLeader("master-2");
+  const program = await etcdctl32();
+  for (const host of survivors) await podman("cp", program, `${container(host)}:/usr/bin/etcdctl`);
+  assert.match((await etcdctl("master-0", "version")).output, /etcdctl version: 3\.2\.32/);
+  assert.match((await etcdctl("master-0", "move-leader")).output, /unknown command/);
+  stack.acknowledge("below-three-masters", "even-members");
+  const seen = await stack.preview();
+  succeeded(seen);
+  assert.match(seen.output, /etcd pod off before its member is removed, since it leads and etcdctl 3\.2\.32 has no move-leader/);
+  assert.doesNotMatch(seen.output, /etcdctl move-leader/);
+  assert.match(seen.output, /note: .*hashes/);
+});
+
 test("3→2 is done once both risks are acknowledged, with pods to drain and the bare one acknowledged too", async () => {
   await on(
     "master-0",
@@ -482,6 +498,8 @@ test("3→2 is done once both risks are acknowledged, with pods to drain and the
   succeeded(await stack.up());
   const listed = (await etcdctl("master-0", "member list")).output.trim().split("\n");
   assert.equal(listed.length, 2);
+  for (const host of ["master-0", "master-1"])
+    assert.match((await etcdctl(host, "endpoint health 2>&1")).output, /is healthy/);
   assert.equal(
     (await on("master-0", "oc get nodes -o name")).output,
     "node/master-0.example.com\nnode/master-1.example.com\n",

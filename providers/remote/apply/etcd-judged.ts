@@ -25,7 +25,7 @@ export interface Judged {
 /** Looks at everything anew. */
 export async function judgedNow({ session, change: asked }: Context, of: string): Promise<Judged> {
   session.forget();
-  const { world, change } = await session.look(asked);
+  const { world, change } = await session.look(asked, new Set(), ["census"]);
   const view = viewOfSurvivors(world, change);
   const members = view === undefined ? [] : observedMembers(world, change, view.etcd);
   const alarms = Object.values(world.masters).flatMap((facts) =>

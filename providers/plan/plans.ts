@@ -33,7 +33,7 @@ export { isEvictable } from "./drain-rehearsal.ts";
 export { planDrain, planReturn, standingInWords, standingOf } from "./plans/drain.ts";
 export { planNodeRemoval } from "./plans/node.ts";
 export { planStaticPods } from "./plans/static-pods.ts";
-export { outOfTurn, planMembership } from "./plans/membership.ts";
+export { planMembership } from "./plans/membership.ts";
 export { planMasterConfig } from "./plans/master-config.ts";
 export { planFlannel, planEndpoints } from "./plans/network.ts";
 export { inventoryForm, planInventory } from "./plans/inventory.ts";

@@ -1,13 +1,13 @@
 /** EtcdMembership: the removals, one after the other, and the survivors' etcd.conf. */
 import { dropMember, initialCluster, authorityOf } from "../etcd-conf.ts";
 import type { ListedMember } from "../etcdctl.ts";
-import { memberOf, observedMembers, viewOfSurvivors } from "../members.ts";
+import { observedMembers, viewOfSurvivors } from "../members.ts";
 import { paths } from "../probe.ts";
 import { sh } from "../quote.ts";
 import { Refusal, Unasked } from "../refusal.ts";
 import { isAddressOf } from "../same-host.ts";
 import { type Change, type Step, type World, identityOf } from "../steps.ts";
-import { type ObservedMember, decide, quorum } from "../topology.ts";
+import { type ObservedMember, type Removal, decide, standing } from "../topology.ts";
 import { type Planner, edited, editStep, survivor, leaver, nobodyLeaves, forEachLeaving } from "./asked.ts";
 import { disable, disabling } from "./static-pods.ts";
 
@@ -20,35 +20,45 @@ export const planMembership: Planner = (world, change) => {
   const view = viewOfSurvivors(world, change);
   if (view === undefined) throw new Unasked("no healthy etcd member that stays could be asked");
   const observed = observedMembers(world, change, view.etcd);
-  const { verdict, reasons, order } = decide({
+  const { verdict, reasons, removals } = decide({
     members: observed,
     leaving: Object.keys(change.leaving),
     acknowledge: change.settings.acknowledge,
   });
   if (verdict === "refuse") throw new Refusal(reasons.join("; "));
-  const done = Object.keys(change.leaving).filter((name) => !order.includes(name));
-  const removals = order.flatMap((name, n): Step[] => {
-    const member = memberOf(name, change.leaving, view.etcd.members);
-    if (member === undefined) return [];
-    const present = observed.filter((one) => !order.slice(0, n).includes(one.name));
-    const aside = steppingAside(world, change, name, present);
+  const done = Object.keys(change.leaving).filter((host) => !removals.some(({ name }) => name === host));
+  const each = removals.flatMap((one, n): Step[] => {
+    const gone = removals.slice(0, n).map(({ id }) => id);
+    const present = observed.filter(({ id }) => !gone.includes(id));
+    const member = view.etcd.members.find(({ id }) => id === one.id);
+    const aside = steppingAside(world, change, one.name, present);
     return [
       ...aside.steps,
-      removal(view.host, name, member, present.length - 1, aside.note),
-      ...podOff(world, change, name, aside.stopped),
+      removalStep(view.host, one, member, present.length - 1, aside.note),
+      ...podOff(world, change, one.name, aside.stopped),
     ];
   });
-  return [...done.flatMap((name) => podOff(world, change, name, false)), ...removals, ...confs(world, change)];
+  return [...done.flatMap((name) => podOff(world, change, name, false)), ...each, ...confs(world, change)];
 };
 
-const removal = (through: string, of: string, member: ListedMember, left: number, note: string): Step => ({
-  do: "remove-member",
-  host: through,
-  member: member.id,
-  of,
-  title: `remove etcd member ${member.id} (${member.name === "" ? "unstarted" : member.name}, ${member.peerURLs.join(" ")})${note}, then prove ${left} healthy members`,
-  commands: [sh`etcdctl member remove ${member.id}`],
-});
+function removalStep(
+  through: string,
+  { name: of, id, before, after }: Removal,
+  member: ListedMember | undefined,
+  left: number,
+  note: string,
+): Step {
+  const who = member === undefined || member.name === "" ? "unstarted" : member.name;
+  const numbers = `${before.members}→${after.members} members, of which may fail: ${before.tolerance}→${after.tolerance}, quorum ${before.quorum}→${after.quorum}`;
+  return {
+    do: "remove-member",
+    host: through,
+    member: id,
+    of,
+    title: `remove etcd member ${id} (${who}, ${member?.peerURLs.join(" ") ?? ""})${note}: ${numbers}; judged anew right before, then prove ${left} healthy members`,
+    commands: [sh`etcdctl member remove ${id}`],
+  };
+}
 
 interface Aside {
   readonly steps: Step[];
@@ -67,10 +77,12 @@ function steppingAside(world: World, change: Change, name: string, present: read
   if (member?.leader !== true || facts === undefined || !runsEtcd(facts)) return nothing;
   const to = present.find((one) => one.healthy && one.name in change.survivors);
   const { etcdctl = "", status } = facts.etcd ?? {};
-  const without = Object.entries({ etcd: status?.version ?? "", etcdctl }).find(([, version]) => !hasMoveLeader(version));
+  const without = Object.entries({ etcd: status?.version ?? "", etcdctl }).find(
+    ([, version]) => !hasMoveLeader(version),
+  );
   if (without === undefined && to !== undefined) return { ...nothing, steps: [moveLeader(name, member.id, to)] };
-  const others = present.filter((one) => one !== member && one.started && one.healthy).length;
-  if (others < quorum(present.length)) return { ...nothing, note: ", which ends its leadership" };
+  const others = standing(present.filter((one) => one !== member)).healthy;
+  if (others < standing(present).quorum) return { ...nothing, note: ", which ends its leadership" };
   return { steps: [stopLeader(name, member.id, (without ?? ["etcd", "there"]).join(" "))], stopped: true, note: "" };
 }
 
@@ -115,20 +127,6 @@ function podOff(world: World, change: Change, host: string, stopped: boolean): S
           },
         ]
       : []),
-  ];
-}
-
-/**
- * Whether a member may be removed now, before the others that leave: never a healthy one while a dead one is still in the list. A plan has them in
- * that order; one that has died since is out of it.
- */
-export function outOfTurn(members: readonly ObservedMember[], change: Change, name: string): string[] {
-  const isDead = ({ started, healthy }: ObservedMember) => !(started && healthy);
-  const dead = members.filter((one) => one.name in change.leaving && isDead(one));
-  if (dead.length === 0 || dead.some((one) => one.name === name)) return [];
-  const others = dead.map((one) => `${one.name} (${one.id})`).join(", ");
-  return [
-    `${others} leaves too, is not healthy by now and has to go before it; run \`pulumi up\` again, which plans that`,
   ];
 }
 

@@ -1,9 +1,9 @@
 /** May a member go now? What preview saw may be minutes old, and a removal before this one has changed it. */
 import { isReachable } from "../../plan/facts.ts";
 import { observedMembers, viewOfSurvivors } from "../../plan/members.ts";
-import { outOfTurn } from "../../plan/plans.ts";
 import { etcdRefusals } from "../../plan/preflight/etcd-health.ts";
-import type { ObservedMember } from "../../plan/topology.ts";
+import type { Change } from "../../plan/steps.ts";
+import { type ObservedMember, decide } from "../../plan/topology.ts";
 import type { Context } from "./context.ts";
 
 /** Seconds that what may pass is waited for: etcd says `unhealthy cluster` for about 5 s after any restart. */
@@ -39,3 +39,12 @@ export async function judgedNow({ session, change: asked }: Context, of: string)
     reachable: isReachable(world.masters[of]),
   };
 }
+
+/** The plan's order was the best one then: with a member that has died since, another may be. */
+const outOfTurn = (members: readonly ObservedMember[], change: Change, of: string): readonly string[] =>
+  decide({
+    members,
+    leaving: Object.keys(change.leaving),
+    acknowledge: change.settings.acknowledge,
+    planned: [of],
+  }).reasons;

@@ -2,7 +2,7 @@
 import { escapeControls } from "../../plan/quote.ts";
 import { Refusal } from "../../plan/refusal.ts";
 import type { Step } from "../../plan/steps.ts";
-import { quorum } from "../../plan/topology.ts";
+import { quorum, standing } from "../../plan/topology.ts";
 import { RemoteError } from "../errors.ts";
 import { type Context, permit, until } from "./context.ts";
 import { growing, judgedNow, patience } from "./etcd-judged.ts";
@@ -77,11 +77,11 @@ export async function stopLeader(context: Context, step: Extract<Step, { do: "st
     patience,
     async () => {
       const { refusals: found, lasting, members } = await judgedNow(context, host);
-      const others = members.filter((one) => one.id !== member && one.started && one.healthy).length;
-      const needed = quorum(members.length);
+      const others = standing(members.filter(({ id }) => id !== member)).healthy;
+      const { members: voters, quorum: needed } = standing(members);
       const all =
         found.length === 0 && others < needed
-          ? [`without it ${others} of ${members.length} members are healthy, and a quorum needs ${needed}`]
+          ? [`without it ${others} of ${voters} members are healthy, and a quorum needs ${needed}`]
           : found;
       return all.length === 0 || lasting || Date.now() >= end ? { done: all } : { seen: all.join("; ") };
     },

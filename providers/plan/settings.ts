@@ -99,6 +99,12 @@ const schema = z.strictObject({
       blocked: z.enum(["leave", "put-back"]).default("leave"),
     })
     .prefault({}),
+  flannel: z
+    .strictObject({
+      // nodes that are done at the same time; masters go before them, one by one
+      atOnce: z.int().min(1).max(100).default(10),
+    })
+    .prefault({}),
   acknowledge: z
     .array(
       z.string().regex(/^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data):[a-z0-9.-]+)$/, {

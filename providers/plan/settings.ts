@@ -106,6 +106,12 @@ const schema = z.strictObject({
       purge: z.boolean().default(false),
     })
     .prefault({}),
+  flannel: z
+    .strictObject({
+      // nodes that are done at the same time; masters go before them, one by one
+      atOnce: z.int().min(1).max(100).default(10),
+    })
+    .prefault({}),
   acknowledge: z
     .array(
       z.string().regex(/^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data):[a-z0-9.-]+)$/, {

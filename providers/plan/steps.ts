@@ -64,6 +64,8 @@ interface Shown {
   readonly title: string;
   /** What will be run, as far as it is known beforehand. */
   readonly commands?: readonly string[];
+  /** Its host goes beside others of the kind, and is left behind where a step of it fails: the rest goes on. */
+  readonly apart?: true;
 }
 
 /** A file to be replaced as a whole; the text is secret until it is masked. */
@@ -173,18 +175,6 @@ export type Step = Shown &
         readonly gone: string | undefined;
       }
   );
-
-/** Steps in the order they are carried out; those of one batch go at the same time: backups, one of each host. */
-export function batchesOf(steps: readonly Step[]): Step[][] {
-  const batches: Step[][] = [];
-  for (const step of steps) {
-    const last = batches.at(-1);
-    const joins = step.do === "backup" && last?.every((one) => one.do === "backup" && one.host !== step.host) === true;
-    if (joins) last.push(step);
-    else batches.push([step]);
-  }
-  return batches;
-}
 
 /** A host as the editors see it. */
 export const identityOf = (name: string, hosts: Hosts): HostIdentity => ({ name, addresses: [hosts[name] ?? name] });

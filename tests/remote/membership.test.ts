@@ -1,7 +1,7 @@
 /** Removals as they are carried out, on an etcd of 3.2 and of 3.4 that is played. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import type { Change } from "../../providers/plan/steps.ts";
+import type { Change, Step } from "../../providers/plan/steps.ts";
 import { idOf, master, removal } from "../plan/world.ts";
 import { failed, inNoTime } from "./played-clock.ts";
 import { PlayedEtcd } from "./played-etcd.ts";
@@ -66,21 +66,50 @@ for (const version of versions)
       proved(etcd, 4, [3]);
     });
 
-    it("the answer is lost after it took effect: nothing is repeated, even through another survivor's list", async () => {
-      for (const firstIsAway of [false, true]) {
+    it("the answer is lost after it took effect: read back, and nothing is repeated", async () => {
+      const etcd = played(4, [3]);
+      etcd.after = (what) => (what === ask(3) ? etcd.lost(what) : undefined);
+      await ended(() => etcd.up());
+      assert.equal(times(etcd, ask(3)), 1);
+      proved(etcd, 4, [3]);
+    });
+
+    it("lost with the survivor that was asked: another one lists the members; that all are well again is still waited for", async () => {
+      for (const away of [20_000, Infinity]) {
         const etcd = played(4, [3]);
         etcd.after = (what) => {
           if (what !== ask(3)) return undefined;
-          const host = etcd.hosts[0];
-          assert.ok(host !== undefined);
-          host.reachable = !firstIsAway;
-          setTimeout(() => (host.reachable = true), 20_000);
+          const host = etcd.hosts[0] ?? assert.fail();
+          host.reachable = false;
+          if (away < Infinity) setTimeout(() => (host.reachable = true), away);
           return etcd.lost(what);
         };
-        await ended(() => etcd.up());
+        if (away < Infinity) {
+          await ended(() => etcd.up());
+          proved(etcd, 4, [3]);
+        } else
+          assert.match(
+            await failed(() => etcd.up()),
+            /^every surviving etcd member is healthy and lists 3 members, twice: not so after 9\d s; last seen: master-0\.example\.com: .*no route to host/,
+          );
         assert.equal(times(etcd, ask(3)), 1);
-        proved(etcd, 4, [3]);
       }
+    });
+
+    it("well once is not enough: a survivor that is ill a second after the removal is waited for before anything else", async () => {
+      const etcd = played(4, [3]);
+      const host = etcd.hosts[1] ?? assert.fail();
+      let endedAt = 0;
+      etcd.after = (what) => {
+        if (what === ask(3)) {
+          setTimeout(() => (host.ill = "failed to commit proposal"), 1000);
+          setTimeout(() => (host.ill = ""), 15_000);
+          endedAt = Date.now() + 15_000;
+        } else assert.ok(Date.now() >= endedAt + 2000, what);
+        return undefined;
+      };
+      await ended(() => etcd.up());
+      proved(etcd, 4, [3]);
     });
 
     it("removed by somebody else in the meantime: success, and nobody is asked to remove it", async () => {
@@ -313,6 +342,12 @@ describe("where etcd 3.2 leads and too few others are left, it is not stopped fi
       error.message,
       /^refused, the etcd pod of master-3\.example\.com, which led, was not stopped .*master-0\.example\.com/,
     );
+    assert.deepEqual(etcd.told, []);
+  });
+  it("2→1 is not stopped, whoever asks for it", async () => {
+    const etcd = new PlayedEtcd("3.2.32", 2, removal(2, [1], ["below-three-masters"]).change, 1);
+    const stop: Step = { do: "stop-leader", host: master(1), member: idOf(1), title: "stop" };
+    assert.match(await failed(() => etcd.up([stop])), /without it 1 of 2 members are healthy, and a quorum needs 2$/);
     assert.deepEqual(etcd.told, []);
   });
 });

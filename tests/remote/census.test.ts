@@ -10,12 +10,16 @@ import {
   type Census,
   compactionsOf,
   differingData,
+  isCensus,
   isSettled,
   revisionOf,
 } from "../../providers/plan/census.ts";
 import { parseEndpointStatus } from "../../providers/plan/etcdctl.ts";
-import { censusThrough } from "../../providers/remote/census.ts";
+import type { Change, World } from "../../providers/plan/steps.ts";
+import { askCensus, censusThrough } from "../../providers/remote/census.ts";
 import { type ScriptRunner, thisMachine } from "../../providers/remote/this-machine.ts";
+import type { Session } from "../../providers/remote/session.ts";
+import { type Given, addressOf, changeOf, idOf, master, probed, removal, withEtcd } from "../plan/world.ts";
 import { type Etcd, hasEtcd, startEtcd } from "./etcd.ts";
 
 const skip = hasEtcd ? false : "there is no etcd here (apt-get install etcd-server etcd-client)";
@@ -185,4 +189,99 @@ describe("a round to real etcds", { skip }, () => {
     assert.equal(census.revision, "5000");
     assert.match(census.members["master-0"]?.seen ?? "", /future revision/);
   });
+});
+
+describe("the part of the world", () => {
+  const { world, change } = removal(4, [3]);
+  const say =
+    (hash: number): ((script: string) => string) =>
+    (script) =>
+      probed(
+        Object.fromEntries(
+          [...script.matchAll(/^say (\w+):(\d) at https:\/\/([\d.]+):2379/gm)].map(
+            ([, what, n, address]): [string, Given] => {
+              const at = [0, 1, 2, 3].find((one) => addressOf(one) === address) ?? 0;
+              const header = `"header":{"member_id":${BigInt(`0x${idOf(at)}`)},"revision":7}`;
+              const json =
+                what === "status"
+                  ? `[{"Endpoint":"x","Status":{${header},"version":"3.4.23"}}]`
+                  : `[{"Endpoint":"x","HashKV":{${header},"hash":${hash}}}]`;
+              return [`${what}:${n}`, [json, 0]];
+            },
+          ),
+        ),
+      );
+  /** Hosts that answer so; what is asked is written down. */
+  const sessionOf = (answers: Record<string, (script: string) => string>) => {
+    const scripts: string[] = [];
+    const run = (name: string) => (script: string) => {
+      scripts.push(name);
+      const answer = answers[name];
+      return answer === undefined
+        ? Promise.reject(new Error(`${name} does not answer`))
+        : Promise.resolve({ code: 0, stdout: answer(script), stderr: "", took: 1 });
+    };
+    const session = { host: (name: string, address: string) => ({ name, address, run: run(name) }) };
+    return { session: session as unknown as Session, scripts };
+  };
+  const first = master(0);
+  const second = master(1);
+  const through = async (
+    answers: Record<string, (script: string) => string>,
+    so: World = world,
+    of: Change = change,
+  ) => {
+    const { session, scripts } = sessionOf(answers);
+    const { census } = await askCensus(session, so, of);
+    return { census, scripts };
+  };
+  const whole = say(5);
+  /** Without the line of the member that is asked second or later: `master-0` is. */
+  const partly = (script: string) => whole(script).replace(/^status:1 .*$/m, "");
+
+  it("through the first master that stays and answers", async () => {
+    const { census, scripts } = await through({ [first]: whole, [second]: whole });
+    assert.ok(isCensus(census));
+    assert.deepEqual([census.through, census.looks, Object.keys(census.members).length], [first, 1, 4]);
+    assert.deepEqual(scripts, [first, first]);
+  });
+  it("not through one whose member is not healthy", async () => {
+    const { census } = await through({ [first]: whole, [second]: whole }, withEtcd(world, { healthy: false }, first));
+    assert.equal(isCensus(census) && census.through, second);
+  });
+  it("through a second one, where the first cannot be asked or does not reach all that stay", async () => {
+    for (const answers of [{ [second]: whole }, { [first]: partly, [second]: whole }]) {
+      const { census } = await through(answers);
+      assert.equal(isCensus(census) && census.through, second);
+    }
+  });
+  it("what the first could reach, where the second cannot be asked", async () => {
+    const { census } = await through({ [first]: partly });
+    assert.ok(isCensus(census));
+    assert.deepEqual(
+      [census.through, census.members[first]?.status, census.members[first]?.seen],
+      [first, undefined, "no answer"],
+    );
+  });
+  it("a leaving member that is dead asks for no second one", async () => {
+    const { scripts } = await through({
+      [first]: (script) => whole(script).replace(/^status:0 .*$/m, ""),
+      [second]: whole,
+    });
+    assert.deepEqual(scripts, [first, first]);
+  });
+  it("nobody can be asked: why", async () => {
+    const { census } = await through({});
+    assert.deepEqual(census, { unknown: `${second} does not answer` });
+  });
+  const idle: [what: string, so: World, of: Change][] = [
+    ["nobody leaves", world, changeOf(4, [])],
+    ["the member is gone already", withEtcd(world, ({ members }) => ({ members: members.slice(0, 3) })), change],
+    ["nobody could say who is a member", withEtcd(world, { healthy: false }), change],
+  ];
+  for (const [what, so, of] of idle)
+    it(`${what}: nobody is asked`, async () => {
+      const { census, scripts } = await through({ [first]: whole }, so, of);
+      assert.deepEqual([census, scripts], [undefined, []]);
+    });
 });

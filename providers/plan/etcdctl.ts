@@ -198,7 +198,7 @@ export function parseCount(stdout: string): { revision: string; count: number } 
 }
 
 /** JSON whose bare integers become strings: `JSON.parse` would round ids and revisions above 2^53. Strings pass untouched. */
-function exactJson(json: string, what: string): unknown {
+export function exactJson(json: string, what: string): unknown {
   const token = /"(?:\\.|[^"\\])*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
   const quoted = json.replace(token, (match) => (/^-?\d+$/.test(match) ? `"${match}"` : match));
   try {
@@ -208,11 +208,11 @@ function exactJson(json: string, what: string): unknown {
   }
 }
 
-function fieldsOf(value: unknown): Record<string, unknown> {
+export function fieldsOf(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
-function text(value: unknown): string {
+export function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
@@ -223,7 +223,7 @@ function linesOf(output: string): string[] {
     .filter((line) => line !== "");
 }
 
-function notUnderstood(what: string, line: string): never {
+export function notUnderstood(what: string, line: string): never {
   throw new Refusal(
     `${what}: cannot make out "${line.slice(0, 200)}"; nothing is decided on an answer that is not understood`,
   );

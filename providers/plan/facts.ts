@@ -1,5 +1,6 @@
 /** What was seen of the hosts, as data: the output of the probes, taken apart. Nothing here is trusted beyond its form. */
 import { createHash } from "node:crypto";
+import { type CertificateFacts, certificateFacts } from "./certificates.ts";
 import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type EndpointStatus,
@@ -111,6 +112,8 @@ export interface MasterFacts {
   readonly trust: { readonly openshift: readonly string[]; readonly etcd: readonly string[] };
   /** openssl is there, to prove a certificate authority by. */
   readonly openssl: boolean;
+  /** Of etcd: those that are here, where openssl can tell. */
+  readonly certificates: readonly CertificateFacts[];
   readonly readiness: Readiness;
   /** Undefined when etcd could not be asked; `etcdSeen` says why. */
   readonly etcd: EtcdFacts | undefined;
@@ -273,6 +276,7 @@ export function masterFacts(stdout: string): MasterFacts {
       etcd: trustOf(parts.get("trust"), "/etc/etcd/ca.crt"),
     },
     openssl: word(parts.get("openssl")).startsWith("/"),
+    certificates: certificateFacts(linesOf(parts.get("certificates"))),
     readiness: readinessOf(parts.get("ready")),
     etcd,
     etcdSeen: seen,

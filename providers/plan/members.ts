@@ -1,4 +1,5 @@
 /** Who is who in etcd: declared hosts and live members. */
+import { isCensus, revisionOf } from "./census.ts";
 import { authorityOf } from "./etcd-conf.ts";
 import type { EndpointStatus, ListedMember } from "./etcdctl.ts";
 import { type EtcdFacts, type Hosts, isReachable } from "./facts.ts";
@@ -61,6 +62,8 @@ export function observedMembers(world: World, change: Change, etcd: EtcdFacts): 
   return etcd.members.map((member) => {
     const name = nameOf.get(member.id) ?? (member.name || member.id);
     const facts = world.masters[name];
+    const counted = isCensus(world.census) ? world.census.members[name] : undefined;
+    const status = counted?.id === member.id ? counted.status : undefined;
     return {
       name,
       id: member.id,
@@ -69,9 +72,9 @@ export function observedMembers(world: World, change: Change, etcd: EtcdFacts): 
       leader: etcd.status?.leaderId === member.id,
       learner: member.learner,
       alarms: etcd.alarms.filter((alarm) => alarm.memberId === member.id).map((alarm) => alarm.alarm),
-      version: versionOf(isReachable(facts) ? facts.etcd?.status : undefined),
-      // each host was asked at a moment of its own: those of a busy cluster would differ by that alone
-      revision: "",
+      version: versionOf(status ?? (isReachable(facts) ? facts.etcd?.status : undefined)),
+      // only the census asks all at one moment: those of a busy cluster would differ by the time between two questions
+      revision: revisionOf(status),
     };
   });
 }

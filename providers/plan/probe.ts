@@ -3,6 +3,7 @@
  * whatever a host prints can neither end a part nor begin another.
  */
 import { asking } from "./authority-shell.ts";
+import { ends } from "./certificates.ts";
 import { quote, sh } from "./quote.ts";
 import { bracketed } from "./same-host.ts";
 
@@ -62,7 +63,8 @@ export const staticPods = ["apiserver", "controller", "etcd"].flatMap((name) =>
 
 export const nodeServices = ["origin-node", "atomic-openshift-node"] as const;
 
-const certificates = "--cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --cacert /etc/etcd/ca.crt";
+/** etcdctl's options for the member's own certificates, v3. */
+export const memberCertificates = "--cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --cacert /etc/etcd/ca.crt";
 const certificates2 = "--cert-file /etc/etcd/peer.crt --key-file /etc/etcd/peer.key --ca-file /etc/etcd/ca.crt";
 
 /** The client URL of the etcd member at a declared address. */
@@ -70,17 +72,17 @@ export const clientUrl = (address: string): string => `https://${bracketed(addre
 
 /**
  * Shell functions `e3` and `e2`: etcdctl with the member's own certificates against the member on this host, and `$via`: etcdctl of
- * the host, else in the etcd pod by `master-exec`, else there by `oc exec`.
+ * the host, else in the etcd pod by `master-exec`, else there by `oc exec`. One call takes 15 seconds at most, or `etcd_timeout`.
  */
 export function etcdShell(address: string): string {
   const endpoint = quote(clientUrl(address));
   return `via=none; command -v etcdctl >/dev/null 2>&1 && via=host
 if [ $via = none ] && [ -x /usr/local/bin/master-exec ]; then via=master-exec; fi
 if [ $via = none ] && command -v oc >/dev/null 2>&1; then via=oc-exec; fi
-in_etcd() { case $via in host) timeout 15 env "$@" ;;
-  master-exec) timeout 15 /usr/local/bin/master-exec etcd etcd env "$@" ;;
-  *) KUBECONFIG=${paths.adminKubeconfig} HOME=/proc/self timeout 15 oc exec "master-etcd-$(hostname | tr A-Z a-z)" -n kube-system -c etcd -- env "$@" ;; esac; }
-e3() { in_etcd ETCDCTL_API=3 etcdctl ${certificates} --endpoints ${endpoint} --command-timeout 6s "$@"; }
+in_etcd() { case $via in host) timeout "\${etcd_timeout:-15}" env "$@" ;;
+  master-exec) timeout "\${etcd_timeout:-15}" /usr/local/bin/master-exec etcd etcd env "$@" ;;
+  *) KUBECONFIG=${paths.adminKubeconfig} HOME=/proc/self timeout "\${etcd_timeout:-15}" oc exec "master-etcd-$(hostname | tr A-Z a-z)" -n kube-system -c etcd -- env "$@" ;; esac; }
+e3() { in_etcd ETCDCTL_API=3 etcdctl ${memberCertificates} --endpoints ${endpoint} --command-timeout 6s "$@"; }
 e2() { in_etcd ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${endpoint} "$@"; }`;
 }
 
@@ -112,6 +114,8 @@ ${asking}
 part authority authority
 part trust trust
 part openssl command -v openssl
+${ends}
+part certificates ends
 ${readiness("ready")}
 part ready ready
 ${etcdShell(o.address)}

@@ -1,6 +1,7 @@
 /** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
 import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
 import type { BudgetFacts, Unknown } from "./budgets.ts";
+import type { Census } from "./census.ts";
 import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type ClusterFacts,
@@ -33,6 +34,8 @@ export interface World {
   readonly sketches?: Readonly<Record<string, Sketch>>;
   /** Who still names the hosts that leave; absent when nobody asked, or nobody leaves. */
   readonly sweep?: Sweep;
+  /** Where etcd's members stand, all asked at one moment; absent when nobody asked, or no member is to be removed. */
+  readonly census?: Census | Unknown;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -45,7 +48,7 @@ export interface LocalFacts {
 }
 
 /** What is asked besides, in a round of its own, by those resources that need it. */
-export type Extra = "sweep" | "budgets";
+export type Extra = "sweep" | "budgets" | "census";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {

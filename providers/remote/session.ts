@@ -28,6 +28,7 @@ import type { Change, Extra, LocalFacts, World } from "../plan/steps.ts";
 import { archivedAuthorities } from "./archived-authority.ts";
 import { askHost } from "./ask-host.ts";
 import { askBudgets } from "./budgets.ts";
+import { askCensus } from "./census.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
 import { freeFor } from "./local-archive.ts";
@@ -42,6 +43,7 @@ import { sweep } from "./sweep.ts";
 const extras: Readonly<Record<Extra, (session: Session, world: World, change: Change) => Promise<Partial<World>>>> = {
   sweep,
   budgets: askBudgets,
+  census: askCensus,
 };
 
 /** Seconds that what was seen is still taken for true, as long as this process changed nothing. */

@@ -114,7 +114,11 @@ describe("nothing is refused", () => {
     assert.deepEqual(judge(world, change, four), {
       refusals: [],
       passing: [],
-      notes: ["etcd 4→3: tolerates 1 failure, as before (quorum 2)", drained(master(3))],
+      notes: [
+        "etcd 4→3: tolerates 1 failure, as before (quorum 2)",
+        "etcd loses master-3.example.com (ed4f0efd277d7599): 4 of 4 healthy, quorum 3, 1 may fail → 3 of 3 healthy, quorum 2, 1 may fail",
+        drained(master(3)),
+      ],
     });
   });
   it("5→3, two at once", () => {
@@ -436,7 +440,11 @@ describe("risks", () => {
     assert.deepEqual(judge(world, change, three), {
       refusals: [],
       passing: [],
-      notes: ["etcd 3→2: tolerates no failure, 1 before (quorum 2)", drained(master(2))],
+      notes: [
+        "etcd 3→2: tolerates no failure, 1 before (quorum 2)",
+        "etcd loses master-2.example.com (fd422379fda50e48): 3 of 3 healthy, quorum 2, 1 may fail → 2 of 2 healthy, quorum 2, none may fail",
+        drained(master(2)),
+      ],
     });
   });
   it("3→2 whose member is gone already: the risks are still named", () => {
@@ -712,6 +720,7 @@ describe("the certificate authorities", () => {
       assert.deepEqual(no, []);
       refused(notes, [
         /^etcd 4→3/,
+        /^etcd loses master-3/,
         /: the drain moves 1 pod /,
         /^master-2\.example\.com holds etcd's CA .* is not the first of \[etcd\] in the inventory, which is master-0\.example\.com$/,
       ]);
@@ -950,6 +959,7 @@ describe("notes", () => {
       passing: [],
       notes: [
         "etcd 2→1: tolerates no failure, as before (quorum 1)",
+        "etcd loses master-1.example.com (91bc3c398fb3c146): 2 of 2 healthy, quorum 2, none may fail → 1 of 1 healthy, quorum 1, none may fail",
         "one master is left: its API is away while it restarts",
         drained(master(1)),
       ],

@@ -85,6 +85,8 @@ export function changeOf(count: number, leaving: readonly number[], acknowledge:
 export const configured = 1_700_000_000;
 export const started = configured + 500;
 export const now = configured + 90_000;
+/** Two years later, as openssl prints it. */
+const certificateEnd = "Nov 14 22:13:20 2025 GMT";
 
 /** As openshift-ansible lays it down, as far as it is read. */
 export const etcdManifestText = (endpoint: string): string => `apiVersion: v1
@@ -269,6 +271,7 @@ export const masterParts = (n: number, count: number, leader = 0): Record<string
       : "",
   trust: `/etc/origin/master/ca.crt ${ca.openshift}\n/etc/etcd/ca.crt ${ca.etcd}\n`,
   openssl: "/usr/bin/openssl\n",
+  certificates: ["peer", "server", "ca"].map((name) => `/etc/etcd/${name}.crt notAfter=${certificateEnd}\n`).join(""),
   ready,
   via: "host\n",
   members: [membersText(count), 0],

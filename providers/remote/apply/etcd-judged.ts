@@ -2,8 +2,7 @@
 import { isReachable } from "../../plan/facts.ts";
 import { observedMembers, viewOfSurvivors } from "../../plan/members.ts";
 import { etcdRefusals } from "../../plan/preflight/etcd-health.ts";
-import type { Change } from "../../plan/steps.ts";
-import { type ObservedMember, decide } from "../../plan/topology.ts";
+import type { ObservedMember } from "../../plan/topology.ts";
 import type { Context } from "./context.ts";
 
 /** Seconds that what may pass is waited for: etcd says `unhealthy cluster` for about 5 s after any restart. */
@@ -31,20 +30,11 @@ export async function judgedNow({ session, change: asked }: Context, of: string)
   const alarms = Object.values(world.masters).flatMap((facts) =>
     isReachable(facts) ? (facts.etcd?.alarms ?? []) : [],
   );
-  const refusals = etcdRefusals(world, change);
   return {
-    refusals: refusals.length > 0 ? refusals : outOfTurn(members, change, of),
+    // the plan's order was the best one then: with a member that has died since, another may be
+    refusals: etcdRefusals(world, change, [of]),
     lasting: alarms.length > 0,
     members,
     reachable: isReachable(world.masters[of]),
   };
 }
-
-/** The plan's order was the best one then: with a member that has died since, another may be. */
-const outOfTurn = (members: readonly ObservedMember[], change: Change, of: string): readonly string[] =>
-  decide({
-    members,
-    leaving: Object.keys(change.leaving),
-    acknowledge: change.settings.acknowledge,
-    planned: [of],
-  }).reasons;

@@ -26,7 +26,8 @@ const ailing = (n: number) => withEtcd(world, { healthy: false, detail: "refused
 interface Said {
   readonly revision?: string;
   readonly version?: string;
-  readonly hash?: string | "none" | undefined;
+  /** `none`: its etcd has none. */
+  readonly hash?: string | undefined;
   readonly compacted?: string;
   readonly dead?: string;
 }

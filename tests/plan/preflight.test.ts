@@ -375,7 +375,14 @@ describe("one thing wrong: one sentence (4→3)", () => {
     const so = withEtcd(world, ({ members }) => ({
       members: [
         ...members,
-        { id: "abc", name: "again", peerURLs: ["https://192.168.55.12:2380"], clientURLs: [], started: true, learner: false },
+        {
+          id: "abc",
+          name: "again",
+          peerURLs: ["https://192.168.55.12:2380"],
+          clientURLs: [],
+          started: true,
+          learner: false,
+        },
       ],
     }));
     refused(refusals(so, change), [

@@ -54,7 +54,7 @@ function removalStep(
     host: through,
     member: id,
     of,
-    title: `remove etcd member ${id} (${who}, ${member?.peerURLs.join(" ") ?? ""})${note}; judged anew right before, then prove ${left} healthy members`,
+    title: `remove etcd member ${id} (${who}, ${member?.peerURLs.join(" ") ?? ""})${note}; judged anew right before, then prove ${left} healthy member${left === 1 ? "" : "s"}`,
     commands: [sh`etcdctl member remove ${id}`],
   };
 }

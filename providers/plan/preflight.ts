@@ -14,6 +14,7 @@ import { direction, survivors, members, quorumAndRisks } from "./preflight/clust
 import type { Judgement, Check } from "./preflight/judgement.ts";
 import { etcdHealth } from "./preflight/etcd-health.ts";
 import { drains } from "./preflight/drain.ts";
+import { gone, lease, returned } from "./preflight/gone.ts";
 import { leavingHosts, authority } from "./preflight/leaving.ts";
 import { balancers, inventory, nodes, room, editable, endpoints } from "./preflight/places.ts";
 import { named } from "./preflight/sweep.ts";
@@ -43,6 +44,9 @@ export function judge(world: World, change: Change, before: Hosts | undefined): 
     endpoints,
     editable,
     named,
+    lease,
+    gone,
+    returned,
   ];
   const found = checks.map((check) => check(world, change, before));
   return {

@@ -210,7 +210,7 @@ describe("4→3: each planner's steps", () => {
     assert.equal(removal.member, idOf(3));
     assert.match(removal.title, /, https:\/\/192\.168\.55\.21:2380\)/);
     assert.deepEqual(removal.commands, [`etcdctl member remove ${idOf(3)}`]);
-    assert.match(removal.title, /: 4→3 members, of which may fail: 1→1, quorum 3→2; judged anew right before, then prove 3 healthy members$/);
+    assert.match(removal.title, /\); judged anew right before, then prove 3 healthy members$/);
     assert.deepEqual([pod.manifest, pod.port, pod.lease], ["etcd.yaml", 2379, false]);
     for (const [n, step] of edits.entries()) {
       assert.ok(step.do === "edit");

@@ -43,19 +43,18 @@ export const planMembership: Planner = (world, change) => {
 
 function removalStep(
   through: string,
-  { name: of, id, before, after }: Removal,
+  { name: of, id }: Removal,
   member: ListedMember | undefined,
   left: number,
   note: string,
 ): Step {
   const who = member === undefined || member.name === "" ? "unstarted" : member.name;
-  const numbers = `${before.members}→${after.members} members, of which may fail: ${before.tolerance}→${after.tolerance}, quorum ${before.quorum}→${after.quorum}`;
   return {
     do: "remove-member",
     host: through,
     member: id,
     of,
-    title: `remove etcd member ${id} (${who}, ${member?.peerURLs.join(" ") ?? ""})${note}: ${numbers}; judged anew right before, then prove ${left} healthy members`,
+    title: `remove etcd member ${id} (${who}, ${member?.peerURLs.join(" ") ?? ""})${note}; judged anew right before, then prove ${left} healthy member${left === 1 ? "" : "s"}`,
     commands: [sh`etcdctl member remove ${id}`],
   };
 }

@@ -44,8 +44,8 @@ export interface LocalFacts {
   readonly keyFlaw: string | undefined;
 }
 
-/** What is asked besides, in a round of its own, by those resources that need it. */
-export type Extra = "sweep" | "budgets";
+/** What is asked besides, in a round of its own, by those resources that need it; `nodes` are in every world, and are asked anew. */
+export type Extra = "sweep" | "budgets" | "nodes";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {

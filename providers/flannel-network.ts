@@ -30,6 +30,7 @@ export const flannelNetwork = {
   type: "FlannelNetwork",
   list: "masters",
   also: ["nodes"],
+  asks: ["nodes"],
   plan: planFlannel,
   unasked: unaskedNodes,
 } satisfies Kind;

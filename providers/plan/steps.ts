@@ -47,8 +47,8 @@ export interface LocalFacts {
   readonly keyFlaw: string | undefined;
 }
 
-/** What is asked besides, in a round of its own, by those resources that need it. */
-export type Extra = "sweep" | "budgets" | "census";
+/** What is asked besides, in a round of its own, by those resources that need it; `nodes` are in every world, and are asked anew. */
+export type Extra = "sweep" | "budgets" | "census" | "nodes";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {

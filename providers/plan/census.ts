@@ -134,7 +134,7 @@ function ofMember<T extends { readonly memberId: string }>({ id }: Asked, list: 
 const jsonIn = (text: string): string => text.split("\n").find((line) => line.startsWith("[")) ?? "[]";
 
 function reasonIn(text: string): string {
-  const lines = text.split("\n").filter((line) => line.trim() !== "" && !/^[[{]/.test(line));
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !/^(?:[[{]|null$)/.test(line));
   const told = lines.findLast((line) => line.startsWith("Error")) ?? lines.at(-1) ?? "no answer";
   return escapeControls(told.replace(/^Error:\s*/, "").trim()).slice(0, 200);
 }

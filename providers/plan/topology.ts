@@ -173,12 +173,13 @@ function alarms(member: ObservedMember): string[] {
   ];
 }
 
-/** `3.2` of `3.2.32`. */
-const minorOf = (version: string): string => version.split(".").slice(0, 2).join(".");
+/** The versions that are known are of several minor releases: patches of one work together for good. */
+export const areSeveral = (members: readonly ObservedMember[]): boolean =>
+  new Set(members.flatMap(({ version }) => /^\d+\.\d+/.exec(version)?.[0] ?? [])).size > 1;
 
 function severalVersions(members: readonly ObservedMember[]): string[] {
+  if (!areSeveral(members)) return [];
   const known = members.filter(({ version }) => version !== "");
-  if (new Set(known.map(({ version }) => minorOf(version))).size <= 1) return [];
   const each = known.map((member) => `${called(member)} ${member.version}`).join(", ");
   return [
     `refusing to change membership while the etcd members run different versions (${each}): bring all to one version first`,

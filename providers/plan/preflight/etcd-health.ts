@@ -5,7 +5,7 @@ import { type MasterFacts, isReachable } from "../facts.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
 import { escapeControls, shortened } from "../quote.ts";
 import type { Change, World } from "../steps.ts";
-import { type ObservedMember, decide } from "../topology.ts";
+import { type ObservedMember, areSeveral, decide } from "../topology.ts";
 import { type Check, names, orNothing, refusalOf } from "./judgement.ts";
 
 /** Days that a certificate of a member that stays must be good for; and those from which on its end is told. */
@@ -59,10 +59,12 @@ function certificates(name: string, facts: World["masters"][string] | undefined)
   if (!isReachable<MasterFacts>(facts)) return [];
   const { certificates: seen, openssl, identity } = facts;
   if (!openssl) return [{ told: `${name}: openssl is not there to tell when etcd's certificates end` }];
+  if (identity.time === 0)
+    return [{ told: `${name}: its clock could not be asked, so whether etcd's certificates have ended is not known` }];
   const unknown = etcdCertificates.filter((path) => seen.find((one) => one.path === path)?.ends === undefined);
   return [
     ...seen.flatMap(({ path, ends }) => {
-      if (ends === undefined || identity.time === 0 || ends - identity.time >= fewDays * day) return [];
+      if (ends === undefined || ends - identity.time >= fewDays * day) return [];
       const left = ends - identity.time;
       const on = new Date(ends * 1000).toISOString().slice(0, 16);
       const word = left <= 0 ? `expired on ${on}Z` : `expires on ${on}Z, in ${inDays(left)},`;
@@ -112,9 +114,10 @@ function uncompared(census: Census): string[] {
   ];
 }
 
+/** Minor releases that differ are refused. */
 function patches(observed: readonly ObservedMember[]): string[] {
   const known = observed.filter(({ version }) => version !== "");
-  if (new Set(known.map(({ version }) => version)).size <= 1) return [];
+  if (areSeveral(observed) || new Set(known.map(({ version }) => version)).size <= 1) return [];
   return [
     `the etcd members run different versions: ${known.map(({ name, version }) => `${name} ${version}`).join(", ")}`,
   ];

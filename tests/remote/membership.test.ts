@@ -8,7 +8,7 @@ import { PlayedEtcd } from "./played-etcd.ts";
 
 const versions = ["3.2.32", "3.4.27"] as const;
 const ask = (n: number) => `removing etcd member ${idOf(n)}`;
-const [off, move, aside] = ["moving etcd.yaml away", "moving etcd's leadership", "setting etcd's data aside"];
+const [off, move, aside] = ["moving etcd.yaml away", "moving etcd's leadership", "setting etcd's data aside"] as const;
 const left = (count: number, leaving: readonly number[]) =>
   Array.from({ length: count }, (_, n) => n).filter((n) => !leaving.includes(n));
 const ended = async (work: () => Promise<unknown>) => assert.equal(await inNoTime(work), undefined);
@@ -326,7 +326,7 @@ describe("where etcd 3.2 leads and too few others are left, it is not stopped fi
     assert.match(etcd.plan()[0]?.title ?? "", /^remove etcd member .*, which ends its leadership; judged anew/);
     await ended(() => etcd.up());
     assert.deepEqual(
-      etcd.told.filter((one) => !one.endsWith(move ?? "")),
+      etcd.told.filter((one) => !one.endsWith(move)),
       [`${master(0)}: ${ask(1)}`, `${master(1)}: ${off}`],
     );
     proved(etcd, 2, [1]);

@@ -91,7 +91,8 @@ export class PlayedEtcd {
 
   #parts(n: number): Record<string, Given> {
     const host = this.#host(n);
-    const { members: _members, status, health, alarms, v2, ...rest } = masterParts(n, this.hosts.length);
+    const { status, health, alarms, v2, ...rest } = masterParts(n, this.hosts.length);
+    delete rest["members"];
     const here = {
       ...rest,
       pods: ["apiserver.yaml", "controller.yaml", ...(host.pod ? ["etcd.yaml"] : [])]
@@ -102,7 +103,7 @@ export class PlayedEtcd {
       started: `8443 812 ${started}\n8444 813 ${started}\n${this.#runs(n) ? `2379 811 ${started}\n` : ""}`,
     };
     if (!this.#runs(n)) return here;
-    const text = String((status as readonly [string, number])[0])
+    const text = (status as readonly [string, number])[0]
       .replace("3.2.32", this.version)
       .replace(/,"leader":\d+/, this.leader === undefined ? "" : `,"leader":${BigInt(`0x${idOf(this.leader)}`)}`);
     return {

@@ -1,7 +1,8 @@
 /** etcd's membership: the removal of one member, judged anew, and the proof that the rest is healthy. */
 import { memberOf, membersOf } from "../../plan/members.ts";
+import { setAsideScript } from "../../plan/etcd-data-script.ts";
 import { paths } from "../../plan/probe.ts";
-import { escapeControls, sh } from "../../plan/quote.ts";
+import { escapeControls } from "../../plan/quote.ts";
 import { Refusal } from "../../plan/refusal.ts";
 import type { Change, Step } from "../../plan/steps.ts";
 import { RemoteError } from "../errors.ts";
@@ -119,13 +120,8 @@ export async function setAsideData(context: Context, step: Extract<Step, { do: "
       throw new Refusal(`etcd's data on ${host} stays: ${through} still lists its member ${member.id}`);
   }
   await permit(context);
-  const [from, to] = [paths.etcdData, `${paths.etcdData}.removed-${context.session.run}`];
-  const script = sh`[ -e ${from} ] || exit 0
-if [ -e ${`${paths.pods}/etcd.yaml`} ]; then echo 'etcd.yaml is still among the static pods' >&2; exit 1; fi
-out=$(ss -ltn 'sport = :2379') || exit 1
-if printf '%s\n' "$out" | tail -n +2 | grep -q .; then echo 'port 2379 is still open' >&2; exit 1; fi
-[ ! -e ${to} ] || { echo ${to} is there already >&2; exit 1; }
-mv -T ${from} ${to} && [ ! -e ${from} ] && [ -e ${to} ]`;
+  const to = `${paths.etcdData}.removed-${context.session.run}`;
+  const script = setAsideScript({ from: paths.etcdData, to, manifest: `${paths.pods}/etcd.yaml` });
   await hostOf(context, host).run(script, { what: "setting etcd's data aside", deadline: 30 });
   context.say(`${host}: etcd's data is ${to} now`);
 }

@@ -3,9 +3,11 @@
  * connection to an address of its own for each host, the file replaced, every script. Played: one sshd has all the addresses, each session sees an /etc of its host
  * (a mount namespace), and systemctl is a script whose restart takes 0.2 to 1.0 s. Wanted: at most 1.5 times what the chains need if nothing is ever idle.
  */
+import { type ChildProcess, spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { flannelNetwork } from "../providers/flannel-network.ts";
 import { lifecycle } from "../providers/lifecycle.ts";
 import { readSettings } from "../providers/plan/settings.ts";
@@ -63,14 +65,23 @@ esac
     join(root, "enter"),
     `set -- $SSH_CONNECTION
 export PATH="${root}/bin:$PATH"
-exec unshare --mount sh -c 'mount --bind "$0/etc" /etc && mount --bind "$0/lock" /run/lock && exec sh -c "$SSH_ORIGINAL_COMMAND"' "${root}/$3"
+exec nsenter --target "$(cat "${root}/$3/pid")" --mount sh -c "$SSH_ORIGINAL_COMMAND"
 `,
   );
+}
+
+/** Keeps the mount namespace of a host, in which its /etc is /etc. */
+function host(address: string): ChildProcess {
+  const inside =
+    'mount --bind "$0/etc" /etc && mount --bind "$0/lock" /run/lock && echo $$ >"$0/pid" && exec sleep 3600';
+  return spawn("unshare", ["--mount", "sh", "-c", inside, join(root, address)], { stdio: "inherit" });
 }
 
 await main(async () => {
   const addresses = [...Object.values(masters), ...Object.values(nodes)];
   addresses.forEach(plant);
+  const hosts = addresses.map(host);
+  while (!addresses.every((address) => existsSync(join(root, address, "pid")))) await setTimeout(100);
   const sshd = await startSshd(["ListenAddress 0.0.0.0", "MaxStartups 500", "UseDNS no", `ForceCommand ${tools()}`]);
   const known = addresses.map((address) => `[${address}]:${sshd.port} ${sshd.hostKey("ed25519")}`);
   writeFileSync(join(root, "hosts"), "[masters]\n");
@@ -128,6 +139,7 @@ await main(async () => {
   } finally {
     await session.close();
     await sshd.stop();
+    for (const one of hosts) one.kill();
     rmSync(root, { recursive: true, force: true });
   }
 });

@@ -99,9 +99,9 @@ await main(async () => {
   );
   const chains = new Map<string, { from: number; to: number }>();
   const step = session.step.bind(session);
-  session.step = async (host, work) => {
+  session.step = async (work, host) => {
     const from = chains.get(host)?.from ?? performance.now();
-    const done = await step(host, work);
+    const done = await step(work, host);
     chains.set(host, { from, to: performance.now() });
     return done;
   };

@@ -56,7 +56,7 @@ class Hosts {
     this.events.push("leave");
     return this.locked ? Promise.reject(new Error("held by another run")) : Promise.resolve();
   }
-  step<T>(_host: string, work: () => Promise<T>): Promise<T> {
+  step<T>(work: () => Promise<T>): Promise<T> {
     return work();
   }
   host(name: string, address: string) {

@@ -26,10 +26,10 @@ export type Remembered = object | undefined;
  * @throws RemoteError or Error when it is not done and proved; Refusal when it may not be done
  */
 export function apply(context: Context, step: Step): Promise<Remembered> {
-  return context.session.step(step.host, async () => {
+  return context.session.step(async () => {
     await permit(context);
     return interpret(context, step);
-  });
+  }, step.host);
 }
 
 async function interpret(context: Context, step: Step): Promise<Remembered> {

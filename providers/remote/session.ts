@@ -281,7 +281,7 @@ export class Session {
   }
 
   /** Runs a step of the plan on a host; an orphan ends when no step is under way. */
-  async step<T>(host: string, work: () => Promise<T>): Promise<T> {
+  async step<T>(work: () => Promise<T>, host: string): Promise<T> {
     this.#steps += 1;
     try {
       return await work();

@@ -110,11 +110,11 @@ describe("nodes", () => {
   it("a step on a node: that one is asked again, whoever asks; a step that failed too", async () => {
     const seen = new Seen(3);
     await seen.look();
-    await seen.session.step(node(1), () => Promise.resolve());
+    await seen.session.step(() => Promise.resolve(), node(1));
     assert.deepEqual((await seen.look()).nodes, [node(1)]);
-    await assert.rejects(seen.session.step(node(2), () => Promise.reject(new Error("no"))));
+    await assert.rejects(seen.session.step(() => Promise.reject(new Error("no")), node(2)));
     assert.deepEqual((await seen.look()).nodes, [node(2)]);
-    await seen.session.step(m0, () => Promise.resolve());
+    await seen.session.step(() => Promise.resolve(), m0);
     assert.deepEqual((await seen.look()).nodes, []);
   });
   it("one that does not answer does not cost every look a time-out", async () => {

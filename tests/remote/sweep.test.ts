@@ -38,7 +38,7 @@ class Hosts {
   permit(): Promise<void> {
     return Promise.resolve();
   }
-  step<T>(_host: string, work: () => Promise<T>): Promise<T> {
+  step<T>(work: () => Promise<T>): Promise<T> {
     return work();
   }
   async look(change: Change): Promise<{ world: World; change: Change }> {

@@ -127,7 +127,7 @@ export function parseEndpointStatus(json: string): EndpointStatus[] {
 }
 
 /**
- * v3 `endpoint health`, stdout and stderr together (3.3 and later print some of it on stderr). Other lines are log lines and are
+ * v3 `endpoint health`, stdout and stderr together (etcdctl 3.2 to 3.4 prints all of it on stderr). Other lines are log lines and are
  * passed over: an endpoint without a line is not healthy.
  */
 export function parseHealth(output: string): EndpointHealth[] {

@@ -125,7 +125,7 @@ export class LoopbackEtcd {
       cwd: this.folder,
       env: { ...clean, ETCDCTL_API: String(api) },
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: 25_000,
       maxBuffer: 16 * 1024 * 1024,
     });
     return { code: status, stdout, stderr };

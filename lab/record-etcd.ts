@@ -143,12 +143,13 @@ async function down(etcd: LoopbackEtcd, note: Note): Promise<void> {
   await sleep(connected);
 }
 
+/** Much of this waits for a time limit: one run is enough. */
 function state(note: Note, what: string): void {
-  note(`endpoint status, ${what}, json`, 3, "endpoint status -w json", all);
-  note(`endpoint health, ${what}`, 3, "endpoint health", all);
-  note(`endpoint hashkv, ${what}, json`, 3, "endpoint hashkv -w json", all);
-  note(`alarm list, ${what}`, 3, "alarm list");
-  note(`v2 cluster-health, ${what}`, 2, "cluster-health");
+  note(`endpoint status, ${what}, json`, 3, "endpoint status -w json", all, once);
+  note(`endpoint health, ${what}`, 3, "endpoint health", all, once);
+  note(`endpoint hashkv, ${what}, json`, 3, "endpoint hashkv -w json", all, once);
+  note(`alarm list, ${what}`, 3, "alarm list", one, once);
+  note(`v2 cluster-health, ${what}`, 2, "cluster-health", one, once);
 }
 
 async function noQuorum(etcd: LoopbackEtcd, note: Note): Promise<void> {

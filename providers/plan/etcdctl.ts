@@ -102,11 +102,12 @@ function member(id: string, name = "", peers = "", clients = "", started: boolea
 
 /**
  * `endpoint status -w json`. Endpoints that did not answer are missing from it (the reason is on stderr): compare with what was
- * asked. A list of none is printed as `null`.
+ * asked. A list of none is printed as `null`. Lines that are not the list (of stderr, in the same stream) are passed over.
  * @throws Refusal when the text is not that JSON, or an element lacks its member id.
  */
 export function parseEndpointStatus(json: string): EndpointStatus[] {
-  const list = exactJson(json, "endpoint status") ?? [];
+  const printed = linesOf(json).find((line) => line.startsWith("[") || line === "null") ?? json;
+  const list = exactJson(printed, "endpoint status") ?? [];
   if (!Array.isArray(list)) throw new Refusal("endpoint status: not a list of endpoints");
   return list.map((element: unknown) => {
     const outer = fieldsOf(element);
@@ -128,7 +129,7 @@ export function parseEndpointStatus(json: string): EndpointStatus[] {
 }
 
 /**
- * v3 `endpoint health`, stdout and stderr together (3.3 and later print some of it on stderr). Other lines are log lines and are
+ * v3 `endpoint health`, stdout and stderr together (etcdctl 3.2 to 3.4 prints all of it on stderr). Other lines are log lines and are
  * passed over: an endpoint without a line is not healthy.
  */
 export function parseHealth(output: string): EndpointHealth[] {

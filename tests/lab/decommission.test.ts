@@ -476,7 +476,10 @@ test("etcdctl becomes that of etcd 3.2, which OpenShift 3.11 has: preview says w
   stack.acknowledge("below-three-masters", "even-members");
   const seen = await stack.preview();
   succeeded(seen);
-  assert.match(seen.output, /etcd pod off before its member is removed, since it leads and etcdctl 3\.2\.32 has no move-leader/);
+  assert.match(
+    seen.output,
+    /etcd pod off before its member is removed, since it leads and etcdctl 3\.2\.32 has no move-leader/,
+  );
   assert.doesNotMatch(seen.output, /etcdctl move-leader/);
   assert.match(seen.output, /note: .*has no hash of its data/);
 });

@@ -91,6 +91,12 @@ export const readiness = (name: string, at = "127.0.0.1:8443"): string =>
   `${name}() { for p in healthz/ready readyz; do a=$(curl -gsk --max-time 5 -w '\\n%{http_code}' ${quote(`https://${at}/`)}"$p"); c=\${a##*
 }; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }`;
 
+/** What the member on this host says: parts that need `prelude` and `etcdShell`. */
+export const etcdAsked = `checked members e3 member list
+checked status e3 endpoint status -w json
+checked health e3 endpoint health
+checked alarms e3 alarm list`;
+
 /** Everything a master knows of itself: files, static pods, its etcd member, its API, its services. Reads only. */
 export function masterProbe(o: { address: string; backupDirectory: string }): string {
   return `${prelude}${common}${listeners}
@@ -123,10 +129,7 @@ part via echo $via
 checked etcdctl e3 version
 listens() { ! command -v ss >/dev/null 2>&1 || ss -ltn "sport = :$1" 2>/dev/null | tail -n +2 | grep -q .; }
 if [ $via != none ] && listens 2379; then
-checked members e3 member list
-checked status e3 endpoint status -w json
-checked health e3 endpoint health
-checked alarms e3 alarm list
+${etcdAsked}
 checked v2 e2 ls /
 fi
 `;

@@ -1,7 +1,7 @@
 /** What the masters say of etcd, asked anew; and whether they agree. */
 import type { EtcdFacts } from "../../plan/facts.ts";
 import { isReachable, masterFacts } from "../../plan/facts.ts";
-import { etcdShell, prelude } from "../../plan/probe.ts";
+import { etcdAsked, etcdShell, prelude } from "../../plan/probe.ts";
 import { quote } from "../../plan/quote.ts";
 import { askHost } from "../ask-host.ts";
 import { type Context, hostOf } from "./context.ts";
@@ -15,10 +15,7 @@ export interface View {
 
 const script = (address: string): string => `${prelude}${etcdShell(address)}
 part via echo $via
-checked members e3 member list
-checked status e3 endpoint status -w json
-checked health e3 endpoint health
-checked alarms e3 alarm list
+${etcdAsked}
 `;
 
 /** One master's own member. Never throws. */

@@ -181,9 +181,10 @@ export class TestStack {
   }
 }
 
-/** The faults that a run met: `kill-engine before EtcdMembership 1 (remove-member)`. */
-export const metIn = (ran: Ran): string[] =>
-  [...ran.output.matchAll(/fault: ((?:kill|lose).*)/g)].map((match) => match[1] ?? "");
+/** The faults that a run met: `kill-engine before EtcdMembership 1 (remove-member)`. A failed run prints everything twice. */
+export const metIn = (ran: Ran): string[] => [
+  ...new Set([...ran.output.matchAll(/fault: ((?:kill|lose).*)/g)].map((match) => match[1] ?? "")),
+];
 
 /** Runs a script on a host of the lab as root, over OpenSSH: the test's own eyes, not the program's. */
 export function on(host: string, script: string): Promise<Ran> {

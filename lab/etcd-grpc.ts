@@ -64,9 +64,9 @@ function call(session: ClientHttp2Session, method: string, message: readonly Buf
     });
     const parts: Buffer[] = [];
     let status = "no status";
-    const told = (headers: Record<string, unknown>) => {
-      if (headers["grpc-status"] !== undefined)
-        status = `${String(headers["grpc-status"])} ${String(headers["grpc-message"] ?? "")}`.trim();
+    const told = (headers: Readonly<Record<string, string | string[] | number | undefined>>) => {
+      const code = headers["grpc-status"];
+      if (code !== undefined) status = [code, headers["grpc-message"] ?? ""].flat().join(" ").trim();
     };
     stream.setTimeout(5000, () => stream.destroy(new Error("no answer within 5 s")));
     stream.on("response", told).on("trailers", told);

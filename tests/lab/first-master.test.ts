@@ -1,7 +1,7 @@
 /**
- * The holder of both certificate authorities is retired, 4→3: alive, with the hand-over from host to host, in a run that is killed in the middle of the etcd removal
- * and again in the middle of the rolling restart; and dead, with the authorities taken from an encrypted archive. Each time a member is signed for by the new
- * holder, and the alive one's etcd joins again with that certificate.
+ * The holder of both certificate authorities is retired, 4→3: alive, with the hand-over from host to host, in runs that are killed right before the etcd removal,
+ * lose the removal's answer and the leaving host, and are killed in the middle of the rolling restart; and dead, with the authorities taken from an encrypted
+ * archive. Each time a member is signed for by the new holder; the alive one's etcd joins again with that certificate, and the dead machine comes back.
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { container, podman } from "../../lab/hosts.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
-import { type Ran, TestStack, etcdctl, eventually, on, transcript } from "./stack.ts";
+import { type Ran, TestStack, cutOff, etcdctl, eventually, on, transcript } from "./stack.ts";
 
 const survivors = ["master-1", "master-2", "master-3"];
 const [oldFirst, newFirst] = ["master-0", "master-1"];
@@ -63,7 +63,7 @@ const idsOn = async (host: string): Promise<string[]> =>
     .map((line) => line.split(",")[0] ?? "")
     .sort();
 
-describe("alive, and pulumi killed twice", () => {
+describe("alive, and interrupted three times", () => {
   let stack: TestStack;
   let before0: string;
   let serial: string;
@@ -94,8 +94,10 @@ describe("alive, and pulumi killed twice", () => {
       .filter((line) => /^[A-Za-z0-9+/=]{40,}$/.test(line));
     assert.ok(keys.length >= 2);
     const { result, seen } = await watchingProcesses(() =>
-      stack.killedBy("EtcdMembership:remove-member:in:kill-engine"),
+      stack.killedBy("EtcdMembership:remove-member:before:kill-engine"),
     );
+    assert.equal((await idsOn(newFirst)).length, 4, "killed right before the removal");
+    assert.match((await etcdctl(oldFirst, "endpoint health")).output, /is healthy/);
     assert.ok(result.output.indexOf("[CertificateAuthority] 1/") < result.output.indexOf("[LoadBalancerPool"));
     assert.match(result.output, /restored on trial|rehears/i);
     const state = execFileSync(
@@ -118,9 +120,33 @@ describe("alive, and pulumi killed twice", () => {
     }
   });
 
-  test("run again at once and killed in the rolling restart, the member is removed once; a plain up ends it", async () => {
-    await stack.killedAt(/\[MasterConfig\] {6}master-2\.example\.com: master-restart api/);
-    assert.equal((await idsOn(newFirst)).length, 3);
+  test("run again at once: the removal's answer is lost, and the leaving host is cut off from everybody; removed once, the rest is left and told", async () => {
+    let mend: (() => void) | undefined;
+    const cut = (output: string) => {
+      if (mend === undefined && /\[EtcdMembership\] \d+\/\d+ .*remove etcd member/.test(output))
+        mend = cutOff(oldFirst);
+    };
+    try {
+      const ran = await stack.meeting(["EtcdMembership:remove-member:in:lose-answer"], () => stack.watchedUp(cut));
+      assert.ok(mend, "the host was cut off");
+      assert.notEqual(ran.code, 0, ran.output.slice(-4000));
+      assert.match(ran.output, /the answer to the removal was lost [^]*reading the list back/);
+      assert.match(ran.output, /etcd\.yaml[^]*master-0\.example\.com/);
+      const left = await idsOn(newFirst);
+      assert.equal(left.length, 3);
+      assert.ok(left.every((id) => ids.includes(id)));
+    } finally {
+      mend?.();
+    }
+    await eventually("the link is back", 60, async () => {
+      const { code, output } = await on(oldFirst, "true");
+      return code === 0 ? undefined : output;
+    });
+  });
+
+  test("killed once more in the rolling restart; a plain up ends it, and no member was removed twice", async () => {
+    const killed = await stack.killedAt(/\[MasterConfig\] {6}master-2\.example\.com: master-restart api/);
+    assert.doesNotMatch(killed.output, /\[EtcdMembership\] \d+\/\d+ .*remove etcd member/);
     succeeded(await stack.up());
     assert.match((await stack.up()).output, /17 unchanged/);
     const left = await idsOn(newFirst);
@@ -207,6 +233,22 @@ describe("alive, and pulumi killed twice", () => {
       return (output.match(/is healthy/g) ?? []).length === 4 ? undefined : output;
     });
     assert.equal((await etcdctl(newFirst, "member list")).output.trim().split("\n").length, 4);
+  });
+
+  test("that is drift, and up would remove it; removed by hand before, nothing is left to do", async () => {
+    const id = (await idsOn(newFirst)).find((one) => !ids.includes(one)) ?? "none";
+    const refreshed = await stack.refresh();
+    succeeded(refreshed);
+    assert.match(refreshed.output, new RegExp(`EtcdMembership\\] drift: .*remove etcd member ${id}`));
+    assert.match((await etcdctl(newFirst, `member remove ${id}`)).output, /removed from cluster/);
+    await eventually("etcd of the retired machine has ended", 60, async () => {
+      const { code } = await on(oldFirst, "pidof etcd");
+      return code === 0 ? "it runs" : undefined;
+    });
+    const ran = await stack.up();
+    succeeded(ran);
+    assert.doesNotMatch(ran.output, /\[EtcdMembership\] \d+\/\d+ .*remove etcd member/);
+    assert.equal((await idsOn(newFirst)).length, 3);
   });
 });
 

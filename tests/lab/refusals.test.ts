@@ -214,6 +214,5 @@ test("an unprivileged user with sudo sees the same", async () => {
 });
 
 // on the same lab: every refusal has left it as it was
+describe("what etcd has", () => membershipTests(refused));
 describe("what goes wrong at a load balancer", () => loadBalancerTests(() => stack));
-
-describe("what etcd has, and a removal that is interrupted", () => membershipTests(() => stack, refused));

@@ -1,8 +1,9 @@
 /** A stack on the lab as a test drives it: its own configuration file and state, the real `pulumi`, and the hosts' own word for it. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Cast, cast, isMaster, workFolder } from "../../lab/cluster.ts";
+import { container } from "../../lab/hosts.ts";
 import { environment, saved, sshWords } from "../../lab/lab.ts";
 import { stackConfig } from "../../lab/stack.ts";
 
@@ -245,4 +246,12 @@ export async function makeLeader(host: string): Promise<void> {
     const leader = BigInt(/"leader":(\d+)/.exec(output)?.[1] ?? "0").toString(16);
     return leader === wanted ? undefined : `${leader} leads; ${answers.map((one) => one.output.trim()).join("; ")}`;
   });
+}
+
+/** A link breaks: nobody reaches the host any more, and it reaches nobody. What is on its way is dropped, not refused. */
+export function cutOff(host: string): () => void {
+  const pid = execFileSync("podman", ["inspect", "-f", "{{.State.Pid}}", container(host)], { encoding: "utf8" }).trim();
+  const link = (state: string) => execFileSync("nsenter", ["-t", pid, "-n", "ip", "link", "set", "eth0", state]);
+  link("down");
+  return () => link("up");
 }

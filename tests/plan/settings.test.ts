@@ -488,7 +488,19 @@ describe("what is right", () => {
   it("settingKeys are the keys of the interface", () =>
     assert.deepEqual(
       [...settingKeys],
-      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "etcd", "flannel", "acknowledge", "lab"],
+      [
+        "ssh",
+        "masters",
+        "loadBalancers",
+        "nodes",
+        "inventory",
+        "backup",
+        "drain",
+        "etcd",
+        "flannel",
+        "acknowledge",
+        "lab",
+      ],
     ));
 });
 

@@ -82,7 +82,7 @@ describe("a host that was retired earlier and answers", () => {
   it("all that runs there is named", () => {
     assert.deepEqual(notesOf(returned, noMember, change, three), [
       "master-3.example.com was retired earlier and answers again: it is no member of etcd any more, and there still run its API (apiserver.yaml), its controllers (controller.yaml), " +
-        "its etcd pod (etcd.yaml), its node service (origin-node). They answer and act on what it was configured for: `pulumi refresh`, then `pulumi up`, takes them off",
+        "its etcd pod (etcd.yaml), its node service (origin-node). They answer and act on what it was configured for: `pulumi up` takes them off",
     ]);
   });
   const cases: [what: string, world: World, before: Record<string, string>][] = [

@@ -58,7 +58,7 @@ export const returned: Check = (world, change, before) => ({
     if (!controlPlane || view === undefined) return [];
     if (orTrue(() => memberOf(name, change.leaving, view.etcd.members) !== undefined)) return [];
     return [
-      `${name} was retired earlier and answers again: it is no member of etcd any more, and there still run its ${running.join(", its ")}. They answer and act on what it was configured for: \`pulumi refresh\`, then \`pulumi up\`, takes them off`,
+      `${name} was retired earlier and answers again: it is no member of etcd any more, and there still run its ${running.join(", its ")}. They answer and act on what it was configured for: \`pulumi up\` takes them off`,
     ];
   }),
 });

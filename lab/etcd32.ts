@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { goBuild } from "../tools/go-build.ts";
+import { container, podman } from "./hosts.ts";
 
 const modules = { "3.2.32": "etcd32", "3.3.25": "etcd33" } as const;
 /** Written for a codec that panics when it is built with today's Go; without it the codec reflects. */
@@ -27,4 +28,10 @@ export function oldEtcd(version: OldEtcd, names: readonly (keyof typeof packages
     without: without[version],
     diskGiB: 1,
   });
+}
+
+/** From now on these masters have the etcdctl of OpenShift 3.11: what 3.2 lacks cannot be used. Their etcd stays what it is. */
+export async function installEtcdctl32(masters: readonly string[]): Promise<void> {
+  const program = await etcdctl32();
+  await Promise.all(masters.map((host) => podman("cp", program, `${container(host)}:/usr/bin/etcdctl`)));
 }

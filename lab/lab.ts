@@ -1,13 +1,14 @@
-/** `npm run lab -- up [--masters 3..7] [--grace SECONDS] | down | reset | status | ssh <host> [command…] | env` */
+/** `npm run lab -- up [--masters 3..7] [--grace SECONDS] | down | reset | etcdctl32 | status | ssh <host> [command…] | env` */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 import { engine } from "../tools/engine.ts";
-import { Failed } from "../tools/needs.ts";
+import { Failed, cacheFolder } from "../tools/needs.ts";
 import { main, say, step } from "../tools/say.ts";
 import { buildAll } from "./build.ts";
-import { type Cast, cast, domain, everyHost, workFolder } from "./cluster.ts";
+import { type Cast, cast, domain, everyHost, isMaster, workFolder } from "./cluster.ts";
+import { installEtcdctl32 } from "./etcd32.ts";
 import { golden } from "./golden.ts";
 import { isHealthy, look, waitHealthy } from "./health.ts";
 import { hostExists, removeHosts, startHosts } from "./hosts.ts";
@@ -58,6 +59,8 @@ export async function environment(): Promise<Record<string, string>> {
     PATH: [bin, process.env["PATH"] ?? ""].join(delimiter),
     PULUMI_BACKEND_URL: `file://${files.state}`,
     PULUMI_CONFIG_PASSPHRASE: "lab",
+    // the program is read, and compiled, twice a run
+    NODE_COMPILE_CACHE: join(cacheFolder(), "compiled"),
   };
 }
 
@@ -101,6 +104,11 @@ async function command(): Promise<number> {
     case "reset":
       await reset();
       return 0;
+    case "etcdctl32":
+      await step("etcdctl 3.2.32, which OpenShift 3.11 has, on every master", () =>
+        installEtcdctl32(Object.keys(cast(saved().masters)).filter(isMaster)),
+      );
+      return 0;
     case "status":
       return status();
     case "env":
@@ -109,7 +117,7 @@ async function command(): Promise<number> {
       return 0;
     default:
       throw new Failed(
-        `usage: npm run lab -- up [--masters 3..7] [--grace SECONDS] | down | reset | status | ssh <host> [command…] | env`,
+        `usage: npm run lab -- up [--masters 3..7] [--grace SECONDS] | down | reset | etcdctl32 | status | ssh <host> [command…] | env`,
       );
   }
 }

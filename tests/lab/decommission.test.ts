@@ -9,8 +9,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { type Seen, inWords, startLoad } from "../../lab/load.ts";
 import { type Written, startWriter, writtenInWords } from "../../lab/writer.ts";
-import { etcdctl32 } from "../../lab/etcd32.ts";
-import { container, podman } from "../../lab/hosts.ts";
+import { installEtcdctl32 } from "../../lab/etcd32.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
 import type { RetirementRecord } from "../../providers/plan/report.ts";
@@ -229,6 +228,31 @@ test("a file that changed between preview --save-plan and up --plan is refused b
   assert.notEqual(refused.code, 0, refused.output);
   assert.equal((await etcdctl("master-0", "member list")).output, members);
   assert.deepEqual(await Promise.all(["lb-0", "master-3"].map(fingerprint)), prints);
+});
+
+test("a budget that appears after the rehearsal blocks the drain: told, put back as configured, and etcd is not touched", async () => {
+  const before = readFileSync(stack.config, "utf8");
+  stack.edit((text) => `${text}  openshift-masters:drain: { timeout: 10, blocked: put-back }\n`);
+  const budget =
+    '{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"none-may-go","namespace":"demo"},"spec":{"minAvailable":4,"selector":{"matchLabels":{"app":"web"}}}}';
+  let made: Promise<Ran> | undefined;
+  const ran = await stack.watchedUp((output) => {
+    if (output.includes("[LoadBalancerPool lb-0.example.com] 1/"))
+      made ??= on("master-0", `echo '${budget}' | oc create -f -`);
+  });
+  assert.match((await made)?.output ?? "no", /created/);
+  await on("master-0", "oc delete pdb none-may-go -n demo");
+  stack.edit(() => before);
+  assert.notEqual(ran.code, 0, ran.output.slice(-4000));
+  assert.match(ran.output, /demo\/web-[^]*none-may-go/);
+  assert.match(ran.output, /lb-1\.example\.com: master-4\.example\.com is back in its pools, proved UP/);
+  assert.equal((await etcdctl("master-0", "member list")).output.trim().split("\n").length, 5);
+  assert.doesNotMatch((await on("master-0", "oc get nodes --no-headers")).output, /SchedulingDisabled/);
+  for (const balancer of ["lb-0", "lb-1"]) {
+    const stats = (await on(balancer, "echo show stat | socat stdio /var/lib/haproxy/stats")).output;
+    const rows = stats.split("\n").filter((line) => line.startsWith("atomic-openshift-api,master"));
+    assert.equal(rows.filter((row) => row.split(",")[17] === "UP").length, 5, rows.join("\n"));
+  }
 });
 
 test("5→3: pulumi up carries it out, planned anew where a file has changed, while clients ask through both load balancers and write to etcd", async () => {
@@ -469,8 +493,7 @@ test("3→2 is refused at preview and at up --skip-preview with the names of bot
 
 test("etcdctl becomes that of etcd 3.2, which OpenShift 3.11 has: preview says what it cannot do, and what is done instead", async () => {
   await makeLeader("master-2");
-  const program = await etcdctl32();
-  for (const host of survivors) await podman("cp", program, `${container(host)}:/usr/bin/etcdctl`);
+  await installEtcdctl32(survivors);
   assert.match((await etcdctl("master-0", "version")).output, /etcdctl version: 3\.2\.32/);
   assert.match((await etcdctl("master-0", "move-leader")).output, /unknown command/);
   stack.acknowledge("below-three-masters", "even-members");

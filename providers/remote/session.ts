@@ -137,7 +137,13 @@ export class Session {
     const known = this.#seen.get(key);
     if (known !== undefined && Date.now() - known.at < freshness * 1000) return known.seen as Promise<T>;
     const seen = ask();
-    this.#seen.set(key, { at: Date.now(), seen });
+    const asked = { at: Date.now(), seen };
+    this.#seen.set(key, asked);
+    // what took long to ask is as new as its last answer
+    void seen.then(
+      () => (asked.at = Date.now()),
+      () => undefined,
+    );
     return seen;
   }
 

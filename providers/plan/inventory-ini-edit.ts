@@ -1,7 +1,8 @@
 import type { HostIdentity } from "./host.ts";
-import { type Inventory, namesOfHost } from "./inventory-groups.ts";
-import { type IniLine, readIni, refuse } from "./inventory-ini.ts";
+import { type Declaration, type Inventory, type Value, type Variables, namesOfHost } from "./inventory-groups.ts";
+import { type HostEntry, type IniLine, type IniSection, readIni, refuse } from "./inventory-ini.ts";
 import { patternsWithout } from "./inventory-ranges.ts";
+import { resolve } from "./inventory-resolve.ts";
 import { joinLines } from "./text-lines.ts";
 
 /** A line that names the host, and the lines that stand there without it: none, or the rest of a range. */
@@ -31,7 +32,8 @@ export function dropFromIni(
 
 /** What leaves, in file order. */
 export function editsOf(lines: readonly IniLine[], host: HostIdentity): IniEdit[] {
-  const names = namesOfHost(inventoryOfIni(lines), host);
+  const inventory = inventoryOfIni(lines);
+  const names = namesOfHost(inventory, resolve([inventory]), host);
   return lines
     .filter((line) => line.host?.names.some((name) => names.has(name)))
     .map((line) => ({ line, rest: restOf(line, names) }));
@@ -41,7 +43,7 @@ function restOf(line: IniLine, names: ReadonlySet<string>): string[] {
   const { host, body } = line;
   if (!host || host.names.every((name) => names.has(name))) return [];
   if (host.quoted)
-    refuse(line.number, `of [${line.section.group}] holds the host in a quoted range`, "write it without quotes");
+    refuse(line.number, `of [${line.section.group}] holds the host in a range with quotes within`, "write it without quotes");
   return patternsWithout(host.pattern, (name) => names.has(name)).map((pattern) => withPattern(body, host, pattern));
 }
 
@@ -52,21 +54,27 @@ export function withPattern(body: string, { start, end }: { start: number; end: 
 
 /** The INI lines as an inventory. */
 export function inventoryOfIni(lines: readonly IniLine[]): Inventory {
-  const sections = [...new Set(lines.map((line) => line.section))];
+  const sections = [...new Set(lines.map((line) => line.section))].filter(({ line }) => line > 0);
+  const firstOf = (some: readonly IniSection[]): Map<string, number> =>
+    new Map(some.toReversed().map(({ group, line }) => [group, line]));
   return {
-    hosts: lines.flatMap(({ host, section, number }) =>
-      (host?.names ?? []).map((name) => ({
-        group: section.group,
-        name,
-        line: number,
-        variables: host?.variables ?? new Map<string, string>(),
-        port: host?.port,
-      })),
-    ),
-    declared: new Set(sections.filter(({ kind }) => kind !== "vars").map(({ group }) => group)),
+    hosts: lines.flatMap(({ host, section, number }) => (host ? declarationsOf(host, section.group, number) : [])),
+    known: firstOf(sections),
+    declared: firstOf(sections.filter(({ kind }) => kind !== "vars")),
     children: lines.flatMap(({ child, section, number }) =>
-      child ? [{ group: section.group, child, line: number }] : [],
+      child === undefined ? [] : [{ group: section.group, child, line: number, at: number }],
+    ),
+    variables: lines.flatMap(({ variable, section }) =>
+      variable ? [{ group: section.group, key: variable[0], value: valueOf(variable[1]) }] : [],
     ),
     varsOf: sections.filter(({ kind }) => kind === "vars").map(({ group, line }) => ({ group, line })),
   };
+}
+
+const valueOf = (text: string): Value => ({ form: "ini", text });
+const NONE: Variables = new Map();
+
+function declarationsOf({ names, port, variables: set }: HostEntry, group: string, line: number): Declaration[] {
+  const variables = set.size === 0 ? NONE : new Map([...set].map(([key, text]) => [key, valueOf(text)]));
+  return names.map((name) => ({ group, name, line, at: line, variables, port }));
 }

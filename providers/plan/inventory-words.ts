@@ -23,7 +23,7 @@ export function wordsOf(body: string): InventoryWord[] {
   for (; at < body.length; at++) {
     const char = body.charAt(at);
     if (quote === "" && char === "#") break;
-    if (quote === "" && /\s/.test(char)) {
+    if (quote === "" && (char === " " || char === "\t")) {
       close();
       continue;
     }

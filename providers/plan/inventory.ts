@@ -1,13 +1,13 @@
 import type { HostIdentity } from "./host.ts";
-import { groupsOf, type Inventory, membersOf, namesOfHost } from "./inventory-groups.ts";
+import { type Inventory, type InventoryForm, namesOfHost } from "./inventory-groups.ts";
 import { readIni } from "./inventory-ini.ts";
 import { dropFromIni, inventoryOfIni } from "./inventory-ini-edit.ts";
+import { type Resolved, resolve } from "./inventory-resolve.ts";
 import { restoreToIni } from "./inventory-restore.ts";
 import { dropFromYaml, readYaml } from "./inventory-yaml.ts";
 import { Refusal } from "./refusal.ts";
 
-/** How the inventory is written: `/etc/ansible/hosts` is INI unless its name ends in `.yml` or `.yaml`. */
-export type InventoryForm = "ini" | "yaml";
+export type { InventoryForm } from "./inventory-groups.ts";
 
 /** A line that names a host in a group: `{ group: "masters", line: 12 }` (1-based). */
 export interface GroupPlace {
@@ -30,11 +30,14 @@ export function dropHost(
 }
 
 /**
- * Every group with all its hosts, those of child groups included: sorted, each once. `all` is always there.
+ * Every group with all its hosts, those of child groups included: sorted, each once. `all` is always there, `ungrouped`
+ * where a host is in no other.
  * @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's.
  */
 export function resolveInventory(inventory: string, form: InventoryForm): { groups: Record<string, string[]> } {
-  return { groups: groupsOf(read(inventory, form)) };
+  const { groups } = resolvedOf(inventory, form);
+  const shown = [...groups].filter(([name, { hosts }]) => name !== "ungrouped" || hosts.length > 0);
+  return { groups: Object.fromEntries(shown.map(([name, { hosts }]) => [name, hosts.toSorted()])) };
 }
 
 /**
@@ -43,7 +46,7 @@ export function resolveInventory(inventory: string, form: InventoryForm): { grou
  * @throws Refusal naming the line that cannot be understood.
  */
 export function firstOf(inventory: string, form: InventoryForm, group: string): string | undefined {
-  return membersOf(read(inventory, form), group)[0];
+  return resolvedOf(inventory, form).groups.get(group)?.hosts[0];
 }
 
 /**
@@ -58,9 +61,10 @@ export function orderOf(
   hosts: readonly HostIdentity[],
 ): string[] {
   const all = read(inventory, form);
-  const listed = membersOf(all, group);
+  const resolved = resolve([all]);
+  const listed = resolved.groups.get(group)?.hosts ?? [];
   return hosts
-    .map((host) => ({ host: host.name, names: namesOfHost(all, host) }))
+    .map((host) => ({ host: host.name, names: namesOfHost(all, resolved, host) }))
     .map(({ host, names }) => ({ host, at: listed.findIndex((name) => names.has(name)) }))
     .filter(({ at }) => at >= 0)
     .sort((a, b) => a.at - b.at)
@@ -86,6 +90,9 @@ export function restoreHost(
       (places.join(", ") || "nowhere"),
   );
 }
+
+/** What an inventory means to Ansible. @throws Refusal naming the line that cannot be understood. */
+export const resolvedOf = (inventory: string, form: InventoryForm): Resolved => resolve([read(inventory, form)]);
 
 function read(inventory: string, form: InventoryForm): Inventory {
   return form === "ini" ? inventoryOfIni(readIni(inventory)) : readYaml(inventory);

@@ -166,6 +166,14 @@ export function keeperOf(world: World, change: Change, name: AuthorityName): str
   return holder?.host ?? "";
 }
 
+/** Who of those that stay holds it once the change is done; undefined when that cannot be told. */
+export function keeperAfter(world: World, change: Change, name: AuthorityName): string | undefined {
+  if (names(change.survivors).some((host) => !isReachable(world.masters[host]))) return undefined;
+  const { order, handOvers } = custodyOf(world, change, name);
+  if (handOvers.length > 0) return order.find((host) => host in change.survivors);
+  return keeperOf(world, change, name) || undefined;
+}
+
 /** `master-0:/etc/etcd/ca/serial (ca.crt 0123456789ab)`; of an archive its path on this machine. */
 export const whereOf = ({ host, path, archive, certificate }: Holding): string =>
   `${archive === undefined ? host : `${archive.archive} (of ${host})`}: ${path.replace(/\/serial$/, "")}, ${certificate[0] === undefined ? "no ca.crt" : `ca.crt ${certificate[0].slice(0, 12)}`}`;

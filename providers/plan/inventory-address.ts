@@ -17,6 +17,7 @@ export interface Pattern {
  * @throws RangeError for a range that cannot be understood
  */
 export function patternOf(word: string): Pattern {
+  if (!/[:[\]]/.test(word)) return { pattern: word, port: undefined, at: 0, names: [word] };
   const { pattern, port, at } = withoutPort(word);
   const isRange = /[[\]]/.test(pattern);
   if (isRange && pattern.includes("|")) throw new RangeError(`${pattern} has a "|" beside a range`);

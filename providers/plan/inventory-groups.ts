@@ -1,8 +1,8 @@
 /** Pure: what one inventory file declares, in whichever form it is written, and which of its names is a host of the cluster. */
 import type { HostIdentity } from "./host.ts";
-import { type Resolved, variableOf } from "./inventory-resolve.ts";
+import { type Resolved, type ResolvedHost, variableOf } from "./inventory-resolve.ts";
 import { Refusal } from "./refusal.ts";
-import { isAddressOf } from "./same-host.ts";
+import { addressOf } from "./same-host.ts";
 
 /** How the inventory is written: `/etc/ansible/hosts` is INI unless its name ends in `.yml`, `.yaml` or `.json`. */
 export type InventoryForm = "ini" | "yaml";
@@ -56,18 +56,17 @@ export interface Inventory {
 export function namesOfHost({ hosts }: Inventory, resolved: Resolved, host: HostIdentity): Set<string> {
   const aliases: { name: string; port: string; line: number }[] = [];
   const exact: string[] = [];
+  const isHost = addressOf(host);
   for (const [name, each] of resolved.hosts) {
-    if (isAddressOf(host, name)) exact.push(name);
-    const of = (...keys: string[]): string | undefined =>
-      keys.map((key) => variableOf(each, key)?.text).find((text) => text !== undefined);
-    const address = of("ansible_host", "ansible_ssh_host");
-    if (address === undefined || !isAddressOf(host, stringOf(address))) continue;
+    if (isHost(name)) exact.push(name);
+    const address = textOf(each, "ansible_host", "ansible_ssh_host");
+    if (address === undefined || !isHost(stringOf(address))) continue;
     const declaration = hosts.findLast(
       (one) => one.name === name && (one.variables.has("ansible_host") || one.variables.has("ansible_ssh_host")),
     );
     aliases.push({
       name,
-      port: stringOf(of("ansible_port", "ansible_ssh_port") ?? "22"),
+      port: stringOf(textOf(each, "ansible_port", "ansible_ssh_port") ?? "22"),
       line: declaration?.line ?? 0,
     });
   }
@@ -82,6 +81,9 @@ export function namesOfHost({ hosts }: Inventory, resolved: Resolved, host: Host
   }
   return new Set([...exact, ...aliases.map(({ name }) => name)]);
 }
+
+const textOf = (host: ResolvedHost, key: string, formerly: string): string | undefined =>
+  (variableOf(host, key) ?? variableOf(host, formerly))?.text;
 
 /** Ansible reads a value as a Python literal: `"'10.0.0.1'"` still has a pair of quotes after the shell-like split. */
 export function stringOf(text: string): string {

@@ -190,7 +190,11 @@ function directOf(files: readonly Inventory[], { above }: Graph): Direct {
     const all = groups.flatMap((group) => [...(above.get(group) ?? [])]);
     const isGrouped = all.some((group) => group !== "all" && group !== "ungrouped");
     if (isGrouped) ofHost.set(name, groups.filter((group) => group !== "ungrouped"));
-    else if (!groups.includes("ungrouped")) groups.push("ungrouped");
+    else if (!groups.includes("ungrouped")) {
+      if (above.has(name))
+        throw new Refusal(`the inventory's host ${name} is in no group and a group has its name; rename one of the two`);
+      groups.push("ungrouped");
+    }
   }
   const ofGroup = new Map<string, string[]>();
   const there = new Map<string, Set<string>>();

@@ -1,5 +1,5 @@
 /** Pure: which bytes of a YAML inventory a host's pair takes, in block and in flow, and what stands there without it. */
-import { isAlias, visit } from "yaml";
+import { isAlias, isScalar, visit } from "yaml";
 import { refuse } from "./inventory-ini.ts";
 import { patternsWithout } from "./inventory-ranges.ts";
 import { type HostPair, nodesOf, type YamlInventory } from "./inventory-yaml-read.ts";
@@ -32,6 +32,7 @@ export function cutOf(file: YamlInventory, pair: HostPair, names: ReadonlySet<st
   const rest = patternsWithout(pair.pattern, (name) => names.has(name));
   if (anchor !== undefined && rest.length > 1)
     refuse(pair.line, `holds the host with the anchor &${anchor}, which cannot be there twice`, "move the anchor first");
+  refuseDoubled(pair, rest);
   const as = (pattern: string): string =>
     text.slice(place.from, patternAt) + pattern + text.slice(patternAt + pair.pattern.length, place.to);
   return [{ from: place.from, to: place.to, text: joined(text, place, rest.map(as)) }];
@@ -96,6 +97,14 @@ function commaBefore(text: string, from: number): number | undefined {
     if (comment === null) return undefined;
     at = start + comment.index + (comment[1]?.length ?? 0);
   }
+}
+
+/** A mapping has a key once: what is left of the range must not be there already. */
+function refuseDoubled({ written, line, pattern }: HostPair, rest: readonly string[]): void {
+  const there = (written?.map.items ?? []).map(({ key }) => (isScalar(key) ? key.value : undefined));
+  const twice = rest.find((each) => each !== pattern && there.includes(each));
+  if (twice !== undefined)
+    refuse(line, `holds the host in a range beside ${twice}, which cannot be there twice`, "write that range out");
 }
 
 const anchorsIn = ({ written }: HostPair): string[] =>

@@ -62,7 +62,7 @@ const ACCEPTED = /^Flow (?:map|sequence) in block collection must be sufficientl
 export function readYamlPairs(text: string): YamlInventory {
   if (text.startsWith("$ANSIBLE_VAULT")) refuse(1, "is encrypted by ansible-vault", "decrypt the file first");
   const lines = new LineCounter();
-  const document = parseDocument(text, { version: "1.1", lineCounter: lines, logLevel: "error" });
+  const document = parseDocument(text, { version: "1.1", lineCounter: lines, logLevel: "error", uniqueKeys: false });
   const error = document.errors.find(({ code, message }) => !(code === "BAD_INDENT" && ACCEPTED.test(message)));
   if (error) refuse(error.linePos?.[0].line ?? 1, `is no YAML: ${error.message.split("\n")[0] ?? ""}`);
   const lineAt = (offset: number): number => lines.linePos(offset).line;

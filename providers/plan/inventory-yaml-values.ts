@@ -26,11 +26,14 @@ export interface Written {
 export function pairsOf(document: Document, map: YAMLMap, path: readonly YAMLMap[] = []): Written[] {
   if (path.includes(map)) throw new SyntaxError("an alias of itself");
   const own: Written[] = [];
+  // the library would compare every key with every other
+  const there = new Set<unknown>();
   const merged: Written[] = [];
   for (const pair of map.items) {
     const { key, value } = pair;
     if (!isScalar(key)) throw new SyntaxError("a key that is no plain name");
     if (isMergeKey(key)) merged.push(...mergedOf(document, value, [...path, map]));
+    else if (there.size === there.add(key.value).size) throw new SyntaxError(`the key ${String(key.value)} twice`);
     else own.push({ key, value: isNode(value) ? value : undefined, pair, map });
   }
   // the first place and the last value count

@@ -1,19 +1,11 @@
 import type { HostIdentity } from "./host.ts";
-import { type Inventory, type InventoryForm, namesOfHost } from "./inventory-groups.ts";
-import { readIni } from "./inventory-ini.ts";
-import { dropFromIni, inventoryOfIni } from "./inventory-ini-edit.ts";
-import { type Resolved, resolve } from "./inventory-resolve.ts";
+import { type GroupPlace, readInventory } from "./inventory-file.ts";
+import { type InventoryForm, namesOfHost } from "./inventory-groups.ts";
 import { restoreToIni } from "./inventory-restore.ts";
-import { dropFromYaml, readYaml } from "./inventory-yaml.ts";
 import { Refusal } from "./refusal.ts";
 
+export type { GroupPlace } from "./inventory-file.ts";
 export type { InventoryForm } from "./inventory-groups.ts";
-
-/** A line that names a host in a group: `{ group: "masters", line: 12 }` (1-based). */
-export interface GroupPlace {
-  readonly group: string;
-  readonly line: number;
-}
 
 /**
  * Takes a host out of every group; groups, their order, variables and comments stay, and so does every other byte.
@@ -26,7 +18,8 @@ export function dropHost(
   host: HostIdentity,
   form: InventoryForm,
 ): { text: string; dropped: GroupPlace[] } {
-  return form === "ini" ? dropFromIni(inventory, host) : dropFromYaml(inventory, host);
+  const file = readInventory(inventory, form);
+  return file.drop(namesOfHost(file.inventory, file.resolved, host));
 }
 
 /**
@@ -35,7 +28,7 @@ export function dropHost(
  * @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's.
  */
 export function resolveInventory(inventory: string, form: InventoryForm): { groups: Record<string, string[]> } {
-  const { groups } = resolvedOf(inventory, form);
+  const { groups } = readInventory(inventory, form).resolved;
   const shown = [...groups].filter(([name, { hosts }]) => name !== "ungrouped" || hosts.length > 0);
   return { groups: Object.fromEntries(shown.map(([name, { hosts }]) => [name, hosts.toSorted()])) };
 }
@@ -46,7 +39,7 @@ export function resolveInventory(inventory: string, form: InventoryForm): { grou
  * @throws Refusal naming the line that cannot be understood.
  */
 export function firstOf(inventory: string, form: InventoryForm, group: string): string | undefined {
-  return resolvedOf(inventory, form).groups.get(group)?.hosts[0];
+  return readInventory(inventory, form).resolved.groups.get(group)?.hosts[0];
 }
 
 /**
@@ -60,8 +53,7 @@ export function orderOf(
   group: string,
   hosts: readonly HostIdentity[],
 ): string[] {
-  const all = read(inventory, form);
-  const resolved = resolve([all]);
+  const { inventory: all, resolved } = readInventory(inventory, form);
   const listed = resolved.groups.get(group)?.hosts ?? [];
   return hosts
     .map((host) => ({ host: host.name, names: namesOfHost(all, resolved, host) }))
@@ -84,16 +76,9 @@ export function restoreHost(
   form: InventoryForm,
 ): { text: string; restored: GroupPlace[] } {
   if (form === "ini") return restoreToIni(inventory, previous, host);
-  const places = dropFromYaml(previous, host).dropped.map(({ group, line }) => `${group} (line ${line})`);
+  const places = dropHost(previous, host, form).dropped.map(({ group, line }) => `${group} (line ${line})`);
   throw new Refusal(
     `a YAML inventory is not restored by itself: put ${host.name} back by hand, where the former file has it: ` +
       (places.join(", ") || "nowhere"),
   );
-}
-
-/** What an inventory means to Ansible. @throws Refusal naming the line that cannot be understood. */
-export const resolvedOf = (inventory: string, form: InventoryForm): Resolved => resolve([read(inventory, form)]);
-
-function read(inventory: string, form: InventoryForm): Inventory {
-  return form === "ini" ? inventoryOfIni(readIni(inventory)) : readYaml(inventory);
 }

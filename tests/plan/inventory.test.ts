@@ -376,7 +376,7 @@ describe("a YAML inventory", () => {
     ["a:\n  hosts:\n    m1: 5\n", /line 3 .*variables/],
     ["a:\n  hosts: &h\nb:\n  hosts:\n    <<: *h\n    m1:\n", /line 4 .*<< that is no mapping/],
     ["a:\n  hosts:\n    12:\n", /line 3 .*plain name/],
-    ["a:\n  hosts:\n    m1:\n    m1:\n", /line 3 is no YAML: Map keys must be unique/],
+    ["a:\n  hosts:\n    m1:\n    m1:\n", /line 2 has in hosts of a the key m1 twice/],
     ["a:\n\thosts:\n", /line 2 is no YAML/],
     ["a: &a\n  children:\n    b:\n      children:\n        a: *a\n", /line 5 .*descendant/],
     ["plugin: aws_ec2\n", /line 1 .*plugin/],

@@ -1,6 +1,6 @@
 """
-How Ansible reads inventories. From stdin a JSON list of cases: { "files": [[name, text], ...], "values": [[form, text], ...] }.
-To stdout, one JSON value for each: { "error": sentence }, or { "hosts": { name: { "groups": [...], "variables": { name: spelt } } },
+How Ansible reads inventories. From stdin a JSON list of cases: { "files": [[name, text], ...], "values": [[form, text], ...],
+"folders": whether group_vars and host_vars beside the files count }. To stdout, one JSON value for each: { "error": sentence }, or { "hosts": { name: { "groups": [...], "variables": { name: spelt } } },
 "groups": { name: [hosts, in order] }, "values": [spelt, ...] }. A value is spelt with its type, so that 1, "1" and true differ.
 """
 import json
@@ -14,25 +14,21 @@ os.environ["ANSIBLE_INVENTORY_UNPARSED_FAILED"] = "true"
 os.environ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"] = "true"
 os.environ["ANSIBLE_LOCALHOST_WARNING"] = "false"
 
-from ansible.inventory.manager import InventoryManager
+from ansible.inventory import manager
+from ansible.inventory.helpers import get_group_vars
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.yaml.objects import AnsibleVaultEncryptedUnicode
 from ansible.plugins.inventory.ini import InventoryModule
-from ansible.plugins.loader import vars_loader
 from ansible.utils.display import Display
-from ansible.vars.manager import VariableManager
+from ansible.utils.vars import combine_vars
 
 os.unlink(empty.name)
 
 Display.warning = lambda *_, **__: None
 Display.display = lambda *_, **__: None
 # of every host, whatever the inventory says
-MAGIC = {
-    "ansible_playbook_python", "inventory_file", "inventory_dir", "inventory_hostname", "inventory_hostname_short",
-    "groups", "group_names", "omit", "playbook_dir", "ansible_version", "ansible_config_file", "ansible_facts",
-    "ansible_check_mode", "ansible_diff_mode", "ansible_forks", "ansible_inventory_sources", "ansible_skip_tags",
-    "ansible_limit", "ansible_run_tags", "ansible_verbosity", "environment",
-}
+MAGIC = {"inventory_file", "inventory_dir", "inventory_hostname", "inventory_hostname_short", "group_names"}
+vars_of_files = manager.get_vars_from_inventory_sources
 
 
 def spelt(value):
@@ -63,11 +59,12 @@ def seen(case, folder):
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write(text)
         paths.append(path)
-    inventory = InventoryManager(loader=loader, sources=paths)
-    variables = VariableManager(loader=loader, inventory=inventory)
+    # group_vars and host_vars are looked for where there are any: that takes most of the time
+    manager.get_vars_from_inventory_sources = vars_of_files if case.get("folders") else lambda *_: {}
+    inventory = manager.InventoryManager(loader=loader, sources=paths)
     hosts = {}
     for name, host in inventory.hosts.items():
-        merged = variables.get_vars(host=host, include_hostvars=False, stage="all")
+        merged = combine_vars(get_group_vars(host.get_groups()), host.get_vars())
         hosts[name] = {
             "groups": sorted(group.name for group in host.get_groups()),
             "variables": {str(k): spelt(v) for k, v in merged.items() if k not in MAGIC},
@@ -87,5 +84,4 @@ def answer(case):
             return {"error": "%s: %s" % (type(error).__name__, str(error).replace(folder, ""))}
 
 
-vars_loader.all(class_only=True)
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)

@@ -1,0 +1,128 @@
+/**
+ * Our reading of inventories beside Ansible's own, before and after an edit: the same hosts, groups, order and typed variables, and what the one refuses the other does
+ * not take. Nothing is run: Ansible's library reads the texts in one process.
+ */
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import { editInventory } from "../../providers/plan/inventory-edit.ts";
+import { readInventory } from "../../providers/plan/inventory-file.ts";
+import type { InventoryForm } from "../../providers/plan/inventory.ts";
+import { inventoryForm } from "../../providers/plan/plans.ts";
+import { type Resolved, variablesOf } from "../../providers/plan/inventory-resolve.ts";
+import { Refusal } from "../../providers/plan/refusal.ts";
+import { askAnsible, type Case, type Seen, withoutAnsible } from "./ansible.ts";
+import { extension, iniInventory, yamlInventory } from "./inventory-forms.ts";
+
+interface Ours {
+  readonly text: string;
+  readonly form: InventoryForm;
+  /** Undefined when we refuse it. */
+  readonly resolved: Resolved | undefined;
+  readonly why?: string;
+}
+
+function read(text: string, form: InventoryForm): Ours {
+  try {
+    return { text, form, resolved: readInventory(text, form).resolved };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { text, form, resolved: undefined, why: error.message };
+  }
+}
+
+const valuesIn = (resolved: Resolved | undefined): (readonly [InventoryForm, string])[] => {
+  const found = new Map<string, readonly [InventoryForm, string]>();
+  for (const host of resolved?.hosts.values() ?? [])
+    for (const { form, text } of variablesOf(host).values()) found.set(`${form} ${text}`, [form, text]);
+  return [...found.values()];
+};
+
+const caseOf = ({ text, form, resolved }: Ours): Case => ({
+  files: [[extension[form], text]],
+  values: valuesIn(resolved),
+});
+
+/** Ours in the words of `Seen`. */
+function spelt(resolved: Resolved, seen: Exclude<Seen, { error: string }>) {
+  const values = new Map(valuesIn(resolved).map(([form, text], at) => [`${form} ${text}`, seen.values[at] ?? ""]));
+  const hosts = [...resolved.hosts].map(([name, host]) => {
+    const variables = [...variablesOf(host)].map(([key, { form, text }]) => [key, values.get(`${form} ${text}`)]);
+    return [name, { groups: host.groups, variables: Object.fromEntries(variables) as Record<string, string> }] as const;
+  });
+  return {
+    hosts: Object.fromEntries(hosts),
+    groups: Object.fromEntries([...resolved.groups].map(([name, { hosts: members }]) => [name, members])),
+  };
+}
+
+/** Of groups three deep Ansible keeps no order (it walks a set). */
+function isOrdered(resolved: Resolved, group: string): boolean {
+  const children = resolved.groups.get(group)?.children ?? [];
+  return children.every((child) => (resolved.groups.get(child)?.children ?? []).length === 0);
+}
+
+function agrees(ours: Ours, seen: Seen): void {
+  const shown = `${JSON.stringify(ours.text)}\n${ours.text}`;
+  if ("error" in seen) {
+    assert.equal(ours.resolved, undefined, `Ansible refuses, we do not: ${seen.error}\n${shown}`);
+    return;
+  }
+  // Ansible makes the group a child of "ungrouped"
+  if (/is in no group and a group has its name/.test(ours.why ?? "")) return;
+  assert.ok(ours.resolved, `we refuse, Ansible does not: ${ours.why ?? ""}\n${shown}`);
+  const { resolved } = ours;
+  const mine = spelt(resolved, seen);
+  assert.deepEqual(mine.hosts, seen.hosts, shown);
+  const orders = (groups: Readonly<Record<string, readonly string[]>>) =>
+    Object.fromEntries(
+      Object.entries(groups).map(([name, members]) => [name, isOrdered(resolved, name) ? members : members.toSorted()]),
+    );
+  assert.deepEqual(orders(mine.groups), orders(seen.groups), shown);
+}
+
+const who = (name: string, ...addresses: string[]) => ({ name, addresses });
+
+/** Each inventory, and what is left of it without each host: every one as Ansible reads it. */
+function askAll(texts: readonly string[], form: InventoryForm, leaving: readonly ReturnType<typeof who>[]): string {
+  const before = texts.map((text) => read(text, form));
+  const after = before.flatMap(({ text, resolved }) =>
+    resolved === undefined ? [] : leaving.flatMap((host) => edited(text, form, host)),
+  );
+  const all = [...before, ...after];
+  const seen = askAnsible(all.map(caseOf));
+  for (const [at, ours] of all.entries()) agrees(ours, seen[at] ?? { error: "no answer" });
+  const taken = before.filter(({ resolved }) => resolved).length;
+  assert.ok(taken > texts.length / 2, `only ${taken} of ${texts.length} can be read`);
+  assert.ok(after.length > taken / 2, `only ${after.length} edits of ${taken} inventories`);
+  return `${texts.length} inventories, ${taken} of them readable, ${after.length} edits`;
+}
+
+function edited(text: string, form: InventoryForm, host: ReturnType<typeof who>): Ours[] {
+  try {
+    const rest = editInventory(text, form, [host]).text;
+    return rest === text ? [] : [read(rest, form)];
+  } catch (error) {
+    if (error instanceof Refusal) return [];
+    throw error;
+  }
+}
+
+const leavers = [who("m1", "10.0.0.2"), who("m2"), who("mb.example.com", "10.0.0.3")];
+const runs = { numRuns: 120, seed: 20261130 };
+
+test("generated INI inventories", { skip: withoutAnsible }, (t) =>
+  t.diagnostic(askAll(fc.sample(iniInventory, runs), "ini", leavers)));
+test("generated YAML inventories", { skip: withoutAnsible }, (t) =>
+  t.diagnostic(askAll(fc.sample(yamlInventory, runs), "yaml", leavers)));
+
+const fixtures = new URL("../fixtures/inventory/", import.meta.url);
+test("the corpus", { skip: withoutAnsible }, (t) => {
+  for (const form of ["ini", "yaml"] as const) {
+    const files = readdirSync(fixtures).filter((name) => inventoryForm(name) === form);
+    const texts = files.map((name) => readFileSync(new URL(name, fixtures), "utf8"));
+    const hosts = ["master-1.example.com", "ose3-master2.test.example.com", "node-2.example.com", "m1"];
+    t.diagnostic(askAll(texts, form, hosts.map((name) => who(name, "192.168.55.12"))));
+  }
+});

@@ -7,6 +7,8 @@ import { addressOf } from "./same-host.ts";
 /** How the inventory is written: `/etc/ansible/hosts` is INI unless its name ends in `.yml`, `.yaml` or `.json`. */
 export type InventoryForm = "ini" | "yaml";
 
+export const inventoryForm = (path: string): InventoryForm => (/\.(?:ya?ml|json)$/.test(path) ? "yaml" : "ini");
+
 /** A variable's value as the file spells it: equal texts of one form mean equal values to every version of Ansible. */
 export interface Value {
   readonly form: InventoryForm;

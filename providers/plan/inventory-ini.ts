@@ -39,8 +39,8 @@ export interface IniLine {
 const HEADER = /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/;
 const GROUP = /^([^:\]\s]+)\s*(?:#.*)?$/;
 const KINDS: Record<string, IniSection["kind"]> = { hosts: "hosts", children: "children", vars: "vars" };
-/** To Ansible (Python's `splitlines`) most of these end a line; none belongs into an inventory. */
-const STRAY = /[\0-\x08\x0b-\x1f\x85\u2028\u2029\ufeff]/;
+/** To Ansible (Python's `splitlines` and `strip`) these end a line, or are (U+FEFF) or are not (U+001F) part of a word. */
+const STRAY = /[\x0b-\x0d\x1c-\x1f\x85\u2028\u2029\ufeff]/;
 
 /**
  * Reads an INI inventory as Ansible's `ini` inventory plugin does.

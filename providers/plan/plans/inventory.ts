@@ -2,12 +2,12 @@
 import { type AuthorityName, authorities, keeperAfter } from "../authority.ts";
 import { isReachable } from "../facts.ts";
 import { editInventory, type First } from "../inventory-edit.ts";
-import type { InventoryForm } from "../inventory.ts";
+import { inventoryForm } from "../inventory-groups.ts";
 import { Unasked } from "../refusal.ts";
 import { type Change, identityOf, type World } from "../steps.ts";
 import { type Planner, edited, nobodyLeaves } from "./asked.ts";
 
-export const inventoryForm = (path: string): InventoryForm => (/\.(?:ya?ml|json)$/.test(path) ? "yaml" : "ini");
+export { inventoryForm } from "../inventory-groups.ts";
 
 /** The retired hosts leave every group of the inventory; the holders of the authorities are first in theirs. */
 export const planInventory: Planner = (world, change) => {

@@ -6,6 +6,7 @@
  */
 import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
 import { type AuthorityFacts, isReachable } from "./facts.ts";
+import { inventoryForm } from "./inventory-groups.ts";
 import { orderOf } from "./inventory.ts";
 import { type Change, type World, identityOf } from "./steps.ts";
 
@@ -120,11 +121,10 @@ function orderIn(world: World, change: Change, group: string): string[] {
 }
 function listedIn(world: World, change: Change, group: string, hosts: Change["survivors"]): string[] {
   if (!isReachable(world.inventory)) return [];
-  const form = /\.ya?ml$/.test(change.settings.inventory.path) ? "yaml" : "ini";
   try {
     return orderOf(
       world.inventory.text,
-      form,
+      inventoryForm(change.settings.inventory.path),
       group,
       names(hosts).map((host) => identityOf(host, hosts)),
     );

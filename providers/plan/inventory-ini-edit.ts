@@ -47,7 +47,11 @@ export function restOf(line: IniLine, names: ReadonlySet<string>): string[] {
   const { host, body } = line;
   if (!host || host.names.every((name) => names.has(name))) return [];
   if (host.quoted)
-    refuse(line.number, `of [${line.section.group}] holds the host in a range with quotes within`, "write it without quotes");
+    refuse(
+      line.number,
+      `of [${line.section.group}] holds the host in a range with quotes within`,
+      "write it without quotes",
+    );
   return patternsWithout(host.pattern, (name) => names.has(name)).map((pattern) => withPattern(body, host, pattern));
 }
 

@@ -92,7 +92,8 @@ function declared(
   if (kind === "hosts") return { host: hostOf(body, line) };
   const content = body.trim();
   // What stands in a line that is no group or assignment may be a password: it is not shown.
-  if (kind === "children") return { child: GROUP.exec(content)?.[1] ?? refuse(line, `of [${group}:children] is no group name`) };
+  if (kind === "children")
+    return { child: GROUP.exec(content)?.[1] ?? refuse(line, `of [${group}:children] is no group name`) };
   const at = content.indexOf("=");
   if (at < 0) refuse(line, `of [${group}:vars] has no "="`);
   return { variable: [content.slice(0, at).trim(), content.slice(at + 1).trim()] };

@@ -19,7 +19,9 @@ export interface Intended {
 export function proved(before: Resolved, after: Resolved, intended: Intended): void {
   const difference = differenceOf(before, after, intended);
   if (difference !== undefined)
-    throw new Refusal(`taking out ${[...intended.leaving].join(", ")} would change the inventory otherwise: ${difference}; edit it by hand`);
+    throw new Refusal(
+      `taking out ${[...intended.leaving].join(", ")} would change the inventory otherwise: ${difference}; edit it by hand`,
+    );
 }
 
 /** The first difference that was not intended, in words. */

@@ -189,10 +189,16 @@ function directOf(files: readonly Inventory[], { above }: Graph): Direct {
   for (const [name, groups] of ofHost) {
     const all = groups.flatMap((group) => [...(above.get(group) ?? [])]);
     const isGrouped = all.some((group) => group !== "all" && group !== "ungrouped");
-    if (isGrouped) ofHost.set(name, groups.filter((group) => group !== "ungrouped"));
+    if (isGrouped)
+      ofHost.set(
+        name,
+        groups.filter((group) => group !== "ungrouped"),
+      );
     else if (!groups.includes("ungrouped")) {
       if (above.has(name))
-        throw new Refusal(`the inventory's host ${name} is in no group and a group has its name; rename one of the two`);
+        throw new Refusal(
+          `the inventory's host ${name} is in no group and a group has its name; rename one of the two`,
+        );
       groups.push("ungrouped");
     }
   }

@@ -49,10 +49,15 @@ function shownLines(text: string, form: InventoryForm): ShownLine[] {
     const isHidden = inKey || (secret < Infinity && line.trim() !== "");
     if (line.includes("-----END")) inKey = false;
     if (form === "ini") section = /^\s*(\[[^\]\s]+\])/.exec(line)?.[1] ?? section;
-    const key = form === "yaml" && !isHidden ? /^\s*(?:- +)?(["']?)([^\s"'#:][^"'#:]*)\1\s*:(?=\s|$)/.exec(line)?.[2] : undefined;
+    const key =
+      form === "yaml" && !isHidden ? /^\s*(?:- +)?(["']?)([^\s"'#:][^"'#:]*)\1\s*:(?=\s|$)/.exec(line)?.[2] : undefined;
     if (key !== undefined) {
       while ((path.at(-1)?.indent ?? -1) >= indent) path.pop();
-      section = path.slice(-2).map((one) => one.key).join(".") || undefined;
+      section =
+        path
+          .slice(-2)
+          .map((one) => one.key)
+          .join(".") || undefined;
       path.push({ indent, key });
       if (isSecretKey(key)) secret = indent;
     }

@@ -12,13 +12,20 @@ export interface Splice {
 }
 
 export const spliced = (text: string, splices: readonly Splice[]): string =>
-  splices.toSorted((a, b) => b.from - a.from).reduce((now, { from, to, text: put }) => now.slice(0, from) + put + now.slice(to), text);
+  splices
+    .toSorted((a, b) => b.from - a.from)
+    .reduce((now, { from, to, text: put }) => now.slice(0, from) + put + now.slice(to), text);
 
 /**
  * The pair without the hosts that leave: nothing, or the rest of its range with its variables repeated.
  * @throws Refusal when it cannot be taken out without changing what is not the host's
  */
-export function cutOf(file: YamlInventory, pair: HostPair, names: ReadonlySet<string>, leaving: readonly HostPair[]): Splice[] {
+export function cutOf(
+  file: YamlInventory,
+  pair: HostPair,
+  names: ReadonlySet<string>,
+  leaving: readonly HostPair[],
+): Splice[] {
   const { text } = file;
   const place = placeOf(file, pair);
   const isWhole = pair.names.every((name) => names.has(name));
@@ -31,7 +38,11 @@ export function cutOf(file: YamlInventory, pair: HostPair, names: ReadonlySet<st
   const anchor = anchorsIn(pair)[0];
   const rest = patternsWithout(pair.pattern, (name) => names.has(name));
   if (anchor !== undefined && rest.length > 1)
-    refuse(pair.line, `holds the host with the anchor &${anchor}, which cannot be there twice`, "move the anchor first");
+    refuse(
+      pair.line,
+      `holds the host with the anchor &${anchor}, which cannot be there twice`,
+      "move the anchor first",
+    );
   refuseDoubled(pair, rest);
   const as = (pattern: string): string =>
     text.slice(place.from, patternAt) + pattern + text.slice(patternAt + pair.pattern.length, place.to);
@@ -108,7 +119,9 @@ function refuseDoubled({ written, line, pattern }: HostPair, rest: readonly stri
 }
 
 const anchorsIn = ({ written }: HostPair): string[] =>
-  written ? nodesOf(written.pair).flatMap((node) => (isAlias(node) || node.anchor === undefined ? [] : [node.anchor])) : [];
+  written
+    ? nodesOf(written.pair).flatMap((node) => (isAlias(node) || node.anchor === undefined ? [] : [node.anchor]))
+    : [];
 
 /** An anchor may go with the host when only lines that go with it speak of it. */
 function refuseNeeded({ document }: YamlInventory, pair: HostPair, leaving: readonly HostPair[]): void {

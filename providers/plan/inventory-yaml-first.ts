@@ -45,7 +45,8 @@ function moved(file: YamlInventory, first: HostPair, from: HostPair, name: strin
 /** Where the comments right above a pair begin. */
 function commentsAbove(text: string, at: number): number {
   let start = at;
-  while (start > 0 && /^[ \t]*#/.test(text.slice(lineStart(text, start - 1), start))) start = lineStart(text, start - 1);
+  while (start > 0 && /^[ \t]*#/.test(text.slice(lineStart(text, start - 1), start)))
+    start = lineStart(text, start - 1);
   return start;
 }
 

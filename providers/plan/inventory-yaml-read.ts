@@ -157,7 +157,8 @@ function entries(reading: Reading, node: unknown, line: number, what: string): E
   return written(document, node, line, what).map((each) => {
     const { key, value } = each;
     const keyLine = lineAt(key.range?.[0] ?? 0);
-    if (typeof key.value !== "string" || key.value === "") refuse(keyLine, `has a key in ${what} that is no plain name`);
+    if (typeof key.value !== "string" || key.value === "")
+      refuse(keyLine, `has a key in ${what} that is no plain name`);
     return { name: key.value, value, line: keyLine, written: each };
   });
 }

@@ -37,7 +37,9 @@ export function pairsOf(document: Document, map: YAMLMap, path: readonly YAMLMap
     else own.push({ key, value: isNode(value) ? value : undefined, pair, map });
   }
   // the first place and the last value count
-  return merged.length === 0 ? own : [...new Map([...merged, ...own].map((one) => [String(one.key.value), one])).values()];
+  return merged.length === 0
+    ? own
+    : [...new Map([...merged, ...own].map((one) => [String(one.key.value), one])).values()];
 }
 
 const isMergeKey = (key: Scalar): boolean => key.source === "<<" && key.type === "PLAIN";
@@ -81,7 +83,7 @@ function tagOf({ tag }: Node): string {
 
 /** Whatever may be something other than a string stays as it is written. */
 function scalarText({ type, source, value }: Scalar): string {
-  if (type !== Scalar.PLAIN) return JSON.stringify(String(value ?? ""));
+  if (type !== Scalar.PLAIN) return JSON.stringify(typeof value === "string" ? value : (source ?? ""));
   if (source === undefined || source === "") return "null";
   return /^[\w.+~=<-][\w.+:~ -]*$/.test(source) && !/^- |: |:$|^-$/.test(source) ? source : JSON.stringify(source);
 }

@@ -40,7 +40,10 @@ const corpus: Record<string, readonly Expected[]> = {
     },
   ],
   "glusterfs.ini": [gone(15, 20, 25, 33, 38)],
-  "etcd-apart.ini": [gone(14, 21), { host: called("node-2.example.com"), lines: { 33: ["node-0.example.com", "node-4.example.com"] } }],
+  "etcd-apart.ini": [
+    gone(14, 21),
+    { host: called("node-2.example.com"), lines: { 33: ["node-0.example.com", "node-4.example.com"] } },
+  ],
   "single-master.ini": [gone(2, 21, 24)],
   "vendor.ini": [gone(8, 13, 19), { ...gone(9, 14, 20), host: called("master-2.example.com") }],
   "crlf-tabs.ini": [gone(5, 11, 14, 22)],
@@ -54,11 +57,17 @@ const corpus: Record<string, readonly Expected[]> = {
   ],
   "ranges-nasty.ini": [
     { host: called("m2"), lines: { 2: ["m1 k=1", "m3 k=1"], 16: ["m0", "m[4:10:2]"] } },
-    { host: called("m-c.example.com"), lines: { 5: ["m-[a:b].example.com", "m-[d:e].example.com"], 6: ["m-a.example.com", "m-e.example.com"] } },
+    {
+      host: called("m-c.example.com"),
+      lines: { 5: ["m-[a:b].example.com", "m-[d:e].example.com"], 6: ["m-a.example.com", "m-e.example.com"] },
+    },
     {
       host: called("m002.example.com"),
       lines: {
-        9: ['"m001.example.com:2222" a=\'b c\' # quoted, with a port', '"m003.example.com:2222" a=\'b c\' # quoted, with a port'],
+        9: [
+          "\"m001.example.com:2222\" a='b c' # quoted, with a port",
+          "\"m003.example.com:2222\" a='b c' # quoted, with a port",
+        ],
       },
     },
     { host: called("m09"), lines: { 10: ["m08", "m[10:12]"] } },
@@ -77,7 +86,16 @@ const corpus: Record<string, readonly Expected[]> = {
         37: [],
       },
     },
-    { host: called("node-1.example.com"), lines: { 30: ["            node-0.example.com: # compute", "              openshift_node_group_name: node-config-compute", "            node-2.example.com: # compute"] } },
+    {
+      host: called("node-1.example.com"),
+      lines: {
+        30: [
+          "            node-0.example.com: # compute",
+          "              openshift_node_group_name: node-config-compute",
+          "            node-2.example.com: # compute",
+        ],
+      },
+    },
   ],
   "flow.json": [
     {

@@ -12,7 +12,9 @@ const edit = (path: string, text: string, name = "m1") => ({
   after: editInventory(text, inventoryForm(path), [{ name, addresses: [] }]).text,
 });
 const shown = (path: string, text: string, name?: string): string[] =>
-  inventoryDiffOf(edit(path, text, name)).split("\n").slice(2);
+  inventoryDiffOf(edit(path, text, name))
+    .split("\n")
+    .slice(2);
 
 describe("an inventory's diff", () => {
   const ini = `[masters:vars]
@@ -56,7 +58,10 @@ m[0:2] openshift_token=${canary}
 `;
     const lines = shown("./hosts.yml", text, "m2");
     assert.ok(!lines.join("\n").includes(canary), lines.join("\n"));
-    assert.ok(lines.some((line) => line.endsWith("masters.hosts")), lines.join("\n"));
+    assert.ok(
+      lines.some((line) => line.endsWith("masters.hosts")),
+      lines.join("\n"),
+    );
     assert.ok(lines.includes("+    m1:") || lines.includes("-    m[1:3]:"), lines.join("\n"));
     assert.deepEqual(shown("./hosts.yml", text, "m4"), [
       "@@ -14,1 +13,0 @@ masters.hosts",

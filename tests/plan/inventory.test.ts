@@ -396,7 +396,10 @@ describe("a YAML inventory", () => {
     ['{"m1": {"k": "}, \\" {"}, "m0": {}}', '{"m0": {}}'],
     ['{ "m0": null, "m1": null }', '{ "m0": null }'],
     ["{'m[0:2]': {k: v}, m9: }", "{'m0': {k: v}, 'm2': {k: v}, m9: }"],
-    ["{\n    m0: {},  # zero\n    m1: {},  # one\n    # nine\n    m9: {}\n  }", "{\n    m0: {},  # zero\n    # nine\n    m9: {}\n  }"],
+    [
+      "{\n    m0: {},  # zero\n    m1: {},  # one\n    # nine\n    m9: {}\n  }",
+      "{\n    m0: {},  # zero\n    # nine\n    m9: {}\n  }",
+    ],
     ["{\n    m0: {}, # zero, first\n    # one\n    m1: {}\n  }", "{\n    m0: {} # zero, first\n    # one\n  }"],
     ["{\n    m0: {},\n    m1: {},\n  }", "{\n    m0: {},\n  }"],
   ];

@@ -113,9 +113,11 @@ const leavers = [who("m1", "10.0.0.2"), who("m2"), who("mb.example.com", "10.0.0
 const runs = { numRuns: 120, seed: 20261130 };
 
 test("generated INI inventories", { skip: withoutAnsible }, (t) =>
-  t.diagnostic(askAll(fc.sample(iniInventory, runs), "ini", leavers)));
+  t.diagnostic(askAll(fc.sample(iniInventory, runs), "ini", leavers)),
+);
 test("generated YAML inventories", { skip: withoutAnsible }, (t) =>
-  t.diagnostic(askAll(fc.sample(yamlInventory, runs), "yaml", leavers)));
+  t.diagnostic(askAll(fc.sample(yamlInventory, runs), "yaml", leavers)),
+);
 
 const fixtures = new URL("../fixtures/inventory/", import.meta.url);
 test("the corpus", { skip: withoutAnsible }, (t) => {
@@ -123,6 +125,12 @@ test("the corpus", { skip: withoutAnsible }, (t) => {
     const files = readdirSync(fixtures).filter((name) => inventoryForm(name) === form);
     const texts = files.map((name) => readFileSync(new URL(name, fixtures), "utf8"));
     const hosts = ["master-1.example.com", "ose3-master2.test.example.com", "node-2.example.com", "m1"];
-    t.diagnostic(askAll(texts, form, hosts.map((name) => who(name, "192.168.55.12"))));
+    t.diagnostic(
+      askAll(
+        texts,
+        form,
+        hosts.map((name) => who(name, "192.168.55.12")),
+      ),
+    );
   }
 });

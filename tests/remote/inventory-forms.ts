@@ -73,7 +73,9 @@ const hostLine = fc
     space: fc.constantFrom(" ", "\t", "   "),
     tail: fc.constantFrom("", "", " # behind", " "),
   })
-  .map(({ indent, pattern, quote, pairs, space, tail }) => indent + [quote + pattern + quote, ...pairs].join(space) + tail);
+  .map(
+    ({ indent, pattern, quote, pairs, space, tail }) => indent + [quote + pattern + quote, ...pairs].join(space) + tail,
+  );
 
 const linesOf = (line: fc.Arbitrary<string>): fc.Arbitrary<string[]> =>
   fc.array(fc.oneof({ weight: 4, arbitrary: line }, { weight: 1, arbitrary: trivia }), { maxLength: 5 });
@@ -138,7 +140,17 @@ const yamlPair = fc
 const unique = { maxLength: 3, selector: ([key]: [string, ...unknown[]]) => key };
 const yamlHost = fc
   .record({
-    name: fc.constantFrom("m1", "m2", "m[1:3]", "'m[1:3]'", '"m[01:03]"', "m[a:c].example.com", "10.0.0.2", "m1:22", "m5"),
+    name: fc.constantFrom(
+      "m1",
+      "m2",
+      "m[1:3]",
+      "'m[1:3]'",
+      '"m[01:03]"',
+      "m[a:c].example.com",
+      "10.0.0.2",
+      "m1:22",
+      "m5",
+    ),
     style: fc.constantFrom("null", "empty", "flow", "block", "block"),
     pairs: fc.uniqueArray(yamlPair, unique),
     comment: fc.constantFrom("", " # behind"),
@@ -163,7 +175,11 @@ const yamlGroup = (group: string): fc.Arbitrary<string[]> =>
     .map(({ hosts, anchor, variables, priority: rank, comment }) => [
       `${group}:`,
       ...indented([
-        ...hostsOf(hosts.flatMap(([, lines]) => lines), anchor, group),
+        ...hostsOf(
+          hosts.flatMap(([, lines]) => lines),
+          anchor,
+          group,
+        ),
         ...(comment ? ["# the variables"] : []),
         "vars:",
         ...indented([
@@ -174,7 +190,8 @@ const yamlGroup = (group: string): fc.Arbitrary<string[]> =>
     ]);
 /** The first group has the anchor that others use. */
 function hostsOf(lines: readonly string[], anchor: string, group: string): string[] {
-  if (group === "masters") return [...(lines.length === 0 ? ["hosts: &shared {}"] : ["hosts: &shared"]), ...indented(lines)];
+  if (group === "masters")
+    return [...(lines.length === 0 ? ["hosts: &shared {}"] : ["hosts: &shared"]), ...indented(lines)];
   if (anchor === "alias") return ["hosts: *shared"];
   return ["hosts:", ...indented([...(anchor === "merge" ? ["<<: *shared"] : []), ...lines])];
 }

@@ -40,7 +40,5 @@ export const planInventory: Planner = (world, change) => {
 const firsts = (world: World, change: Change): First[] =>
   (["openshift", "etcd"] as const satisfies readonly AuthorityName[]).flatMap((name) => {
     const keeper = keeperAfter(world, change, name);
-    return keeper === undefined
-      ? []
-      : [{ group: authorities[name].group, host: identityOf(keeper, change.survivors) }];
+    return keeper === undefined ? [] : [{ group: authorities[name].group, host: identityOf(keeper, change.survivors) }];
   });

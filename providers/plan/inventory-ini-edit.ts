@@ -1,5 +1,5 @@
 import type { HostIdentity } from "./host.ts";
-import { type Declaration, type Inventory, type Value, type Variables, namesOfHost } from "./inventory-groups.ts";
+import { type Declaration, type Inventory, namesOfHost } from "./inventory-groups.ts";
 import { type HostEntry, type IniLine, type IniSection, refuse } from "./inventory-ini.ts";
 import { patternsWithout } from "./inventory-ranges.ts";
 import { resolve } from "./inventory-resolve.ts";
@@ -78,16 +78,11 @@ export function inventoryOfIni(lines: readonly IniLine[]): Inventory {
       child === undefined ? [] : [{ group: section.group, child, line: number, at: number }],
     ),
     variables: lines.flatMap(({ variable, section }) =>
-      variable ? [{ group: section.group, key: variable[0], value: valueOf(variable[1]) }] : [],
+      variable ? [{ group: section.group, key: variable[0], value: variable[1] }] : [],
     ),
     varsOf: sections.filter(({ kind }) => kind === "vars").map(({ group, line }) => ({ group, line })),
   };
 }
 
-const valueOf = (text: string): Value => ({ form: "ini", text });
-const NONE: Variables = new Map();
-
-function declarationsOf({ names, port, variables: set }: HostEntry, group: string, line: number): Declaration[] {
-  const variables = set.size === 0 ? NONE : new Map([...set].map(([key, text]) => [key, valueOf(text)]));
-  return names.map((name) => ({ group, name, line, at: line, variables, port }));
-}
+const declarationsOf = ({ names, port, variables }: HostEntry, group: string, line: number): Declaration[] =>
+  names.map((name) => ({ group, name, line, at: line, variables, port }));

@@ -1,4 +1,5 @@
 import { type Pattern, patternOf } from "./inventory-address.ts";
+import type { Value, Variables } from "./inventory-groups.ts";
 import { wordsOf } from "./inventory-words.ts";
 import { Refusal } from "./refusal.ts";
 import { splitLines } from "./text-lines.ts";
@@ -16,7 +17,7 @@ export interface IniSection {
 /** What a line of a hosts section declares. */
 export interface HostEntry extends Pattern {
   /** Values with the quotes of the line undone. */
-  readonly variables: ReadonlyMap<string, string>;
+  readonly variables: Variables;
   /** Place of the pattern in the line's body. */
   readonly start: number;
   readonly end: number;
@@ -33,7 +34,7 @@ export interface IniLine {
   readonly section: IniSection;
   readonly host?: HostEntry;
   readonly child?: string;
-  readonly variable?: readonly [key: string, value: string];
+  readonly variable?: readonly [key: string, value: Value];
 }
 
 const HEADER = /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/;
@@ -96,10 +97,10 @@ function declared(
     return { child: GROUP.exec(content)?.[1] ?? refuse(line, `of [${group}:children] is no group name`) };
   const at = content.indexOf("=");
   if (at < 0) refuse(line, `of [${group}:vars] has no "="`);
-  return { variable: [content.slice(0, at).trim(), content.slice(at + 1).trim()] };
+  return { variable: [content.slice(0, at).trim(), { form: "ini", text: content.slice(at + 1).trim() }] };
 }
 
-const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
+const NO_VARIABLES: Variables = new Map();
 
 function hostOf(body: string, line: number): HostEntry {
   const indent = body.length - body.trimStart().length;
@@ -122,10 +123,10 @@ function hostOf(body: string, line: number): HostEntry {
   }
 }
 
-function assignment(word: string): [string, string] {
+function assignment(word: string): [string, Value] {
   const at = word.indexOf("=");
   if (at < 0) throw new SyntaxError(`a word behind the host name that is not key=value`);
-  return [word.slice(0, at), word.slice(at + 1)];
+  return [word.slice(0, at), { form: "ini", text: word.slice(at + 1) }];
 }
 
 /** @throws Refusal always, naming the line and what to do about it. */

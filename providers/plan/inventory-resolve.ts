@@ -149,30 +149,34 @@ function depthsOf(parents: Graph["parents"]): Map<string, number> {
 }
 
 interface Own {
-  readonly hosts: ReadonlyMap<string, Map<string, Value>>;
+  readonly hosts: ReadonlyMap<string, Variables>;
   readonly groups: ReadonlyMap<string, Map<string, Value>>;
 }
 
 /** What is set on hosts and groups themselves. A host's line sets a group's variables when a group of that name is known. */
 function ownOf(files: readonly Inventory[], { parents }: Graph): Own {
-  const hosts = new Map<string, Map<string, Value>>();
+  const hosts = new Map<string, Variables>();
   const groups = new Map([...parents.keys()].map((name) => [name, new Map<string, Value>()]));
   const earlier = new Set(["all", "ungrouped"]);
   for (const { hosts: declarations, known, variables } of files) {
     for (const { name, at, variables: set, port } of declarations) {
       const isGroup = earlier.has(name) || (known.get(name) ?? Infinity) < at;
-      const first = hosts.get(name) === undefined;
-      const own = hosts.get(name) ?? new Map<string, Value>();
-      hosts.set(name, own);
-      if (first && port !== undefined && port !== "0") own.set("ansible_port", { form: "ini", text: port });
-      const target = (isGroup ? groups.get(name) : undefined) ?? own;
-      for (const [key, value] of set) target.set(key, value);
+      const group = isGroup ? groups.get(name) : undefined;
+      const before = hosts.get(name) ?? (port === undefined || port === "0" ? NONE : portOnly(port));
+      hosts.set(name, group ? before : together(before, set));
+      for (const [key, value] of group ? set : NONE) group?.set(key, value);
     }
     for (const { group, key, value } of variables) groups.get(group)?.set(key, value);
     for (const group of known.keys()) earlier.add(group);
   }
   return { hosts, groups };
 }
+
+/** Most hosts have one line with variables: that is not copied. */
+const together = (before: Variables, after: Variables): Variables =>
+  before.size === 0 ? after : after.size === 0 ? before : new Map([...before, ...after]);
+/** The port of the line that names a host first. */
+const portOnly = (port: string): Variables => new Map([["ansible_port", { form: "ini", text: port }]]);
 
 interface Direct {
   readonly ofHost: ReadonlyMap<string, readonly string[]>;

@@ -44,11 +44,12 @@ export function wordsOf(body: string): InventoryWord[] {
   return words;
 }
 
+const SPECIAL = /[ \t"'\\#]/g;
+
 /** Behind the characters from there on that mean themselves, in quotes or not. */
 function plainRun(body: string, from: number): number {
-  const special = /[ \t"'\\#]/g;
-  special.lastIndex = from;
-  return special.exec(body)?.index ?? body.length;
+  SPECIAL.lastIndex = from;
+  return SPECIAL.exec(body)?.index ?? body.length;
 }
 
 function escapes(char: string, next: string, quote: string): boolean {

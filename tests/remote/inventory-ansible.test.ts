@@ -10,25 +10,34 @@ import { editInventory } from "../../providers/plan/inventory-edit.ts";
 import { readInventory } from "../../providers/plan/inventory-file.ts";
 import type { InventoryForm } from "../../providers/plan/inventory.ts";
 import { inventoryForm } from "../../providers/plan/plans.ts";
-import { type Resolved, variablesOf } from "../../providers/plan/inventory-resolve.ts";
+import { type Resolved, resolve, variablesOf } from "../../providers/plan/inventory-resolve.ts";
 import { Refusal } from "../../providers/plan/refusal.ts";
 import { askAnsible, type Case, type Seen, withoutAnsible } from "./ansible.ts";
 import { extension, iniInventory, yamlInventory } from "./inventory-forms.ts";
 
+type FormText = readonly [form: InventoryForm, text: string];
+
 interface Ours {
-  readonly text: string;
-  readonly form: InventoryForm;
+  /** In the order in which Ansible reads them. */
+  readonly files: readonly FormText[];
   /** Undefined when we refuse it. */
   readonly resolved: Resolved | undefined;
   readonly why?: string;
 }
 
-function read(text: string, form: InventoryForm): Ours {
+function read(...files: readonly FormText[]): Ours {
   try {
-    return { text, form, resolved: readInventory(text, form).resolved };
+    // the only file is read as the planner reads it
+    const inventories = files.map(([form, text]) => readInventory(text, form));
+    const [only] = inventories;
+    return {
+      files,
+      resolved:
+        only && inventories.length === 1 ? only.resolved : resolve(inventories.map(({ inventory }) => inventory)),
+    };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { text, form, resolved: undefined, why: error.message };
+    return { files, resolved: undefined, why: error.message };
   }
 }
 
@@ -39,8 +48,8 @@ const valuesIn = (resolved: Resolved | undefined): (readonly [InventoryForm, str
   return [...found.values()];
 };
 
-const caseOf = ({ text, form, resolved }: Ours): Case => ({
-  files: [[extension[form], text]],
+const caseOf = ({ files, resolved }: Ours): Case => ({
+  files: files.map(([form, text], n) => [`${n}-${extension[form]}`, text]),
   values: valuesIn(resolved),
 });
 
@@ -64,7 +73,7 @@ function isOrdered(resolved: Resolved, group: string): boolean {
 }
 
 function agrees(ours: Ours, seen: Seen): void {
-  const shown = `${JSON.stringify(ours.text)}\n${ours.text}`;
+  const shown = ours.files.map(([, text]) => `${JSON.stringify(text)}\n${text}`).join("\n");
   if ("error" in seen) {
     assert.equal(ours.resolved, undefined, `Ansible refuses, we do not: ${seen.error}\n${shown}`);
     return;
@@ -84,25 +93,31 @@ function agrees(ours: Ours, seen: Seen): void {
 
 const who = (name: string, ...addresses: string[]) => ({ name, addresses });
 
-/** Each inventory, and what is left of it without each host: every one as Ansible reads it. */
-function askAll(texts: readonly string[], form: InventoryForm, leaving: readonly ReturnType<typeof who>[]): string {
-  const before = texts.map((text) => read(text, form));
-  const after = before.flatMap(({ text, resolved }) =>
-    resolved === undefined ? [] : leaving.flatMap((host) => edited(text, form, host)),
+/** Each inventory, what is left of it without each host, and with that host first: every one as Ansible reads it. */
+function askAll(texts: readonly string[], form: InventoryForm, hosts: readonly ReturnType<typeof who>[]): string {
+  const before = texts.map((text) => read([form, text]));
+  const readable = texts.filter((_, at) => before[at]?.resolved);
+  const edited = readable.flatMap((text) =>
+    hosts.flatMap((host) => [
+      ...after(text, () => editInventory(text, form, [host])),
+      ...(["masters", "etcd"] as const).flatMap((group) =>
+        after(text, () => editInventory(text, form, [], [{ group, host }])),
+      ),
+    ]),
   );
-  const all = [...before, ...after];
+  const all = [...before, ...edited.map((text) => read([form, text]))];
   const seen = askAnsible(all.map(caseOf));
   for (const [at, ours] of all.entries()) agrees(ours, seen[at] ?? { error: "no answer" });
-  const taken = before.filter(({ resolved }) => resolved).length;
-  assert.ok(taken > texts.length / 2, `only ${taken} of ${texts.length} can be read`);
-  assert.ok(after.length > taken / 2, `only ${after.length} edits of ${taken} inventories`);
-  return `${texts.length} inventories, ${taken} of them readable, ${after.length} edits`;
+  assert.ok(readable.length > texts.length / 2, `only ${readable.length} of ${texts.length} can be read`);
+  assert.ok(edited.length > readable.length / 2, `only ${edited.length} edits of ${readable.length} inventories`);
+  return `${texts.length} inventories, ${readable.length} of them readable, ${edited.length} edits`;
 }
 
-function edited(text: string, form: InventoryForm, host: ReturnType<typeof who>): Ours[] {
+/** The text that an edit makes, when it makes another one. */
+function after(text: string, edit: () => { text: string }): string[] {
   try {
-    const rest = editInventory(text, form, [host]).text;
-    return rest === text ? [] : [read(rest, form)];
+    const { text: now } = edit();
+    return now === text ? [] : [now];
   } catch (error) {
     if (error instanceof Refusal) return [];
     throw error;
@@ -110,7 +125,7 @@ function edited(text: string, form: InventoryForm, host: ReturnType<typeof who>)
 }
 
 const leavers = [who("m1", "10.0.0.2"), who("m2"), who("mb.example.com", "10.0.0.3")];
-const runs = { numRuns: 120, seed: 20261130 };
+const runs = { numRuns: Number(process.env["RUNS"] ?? 100), seed: Number(process.env["SEED"] ?? 20261130) };
 
 test("generated INI inventories", { skip: withoutAnsible }, (t) =>
   t.diagnostic(askAll(fc.sample(iniInventory, runs), "ini", leavers)),
@@ -118,6 +133,29 @@ test("generated INI inventories", { skip: withoutAnsible }, (t) =>
 test("generated YAML inventories", { skip: withoutAnsible }, (t) =>
   t.diagnostic(askAll(fc.sample(yamlInventory, runs), "yaml", leavers)),
 );
+
+test("several files together", { skip: withoutAnsible }, (t) => {
+  const some = { numRuns: 40, seed: runs.seed + 1 };
+  const [ini, more, yaml] = [
+    fc.sample(iniInventory, some),
+    fc.sample(iniInventory, { ...some, seed: 7 }),
+    fc.sample(yamlInventory, some),
+  ];
+  const all = ini.flatMap((text, at) => {
+    const [first, second, third]: FormText[] = [
+      ["ini", text],
+      ["ini", more[at] ?? ""],
+      ["yaml", yaml[at] ?? ""],
+    ];
+    const parts = [first, second, third].filter(
+      (one): one is FormText => one !== undefined && read(one).resolved !== undefined,
+    );
+    return [read(...parts), read(...parts.toReversed())];
+  });
+  const seen = askAnsible(all.map(caseOf));
+  for (const [at, ours] of all.entries()) agrees(ours, seen[at] ?? { error: "no answer" });
+  t.diagnostic(`${all.length} times several files`);
+});
 
 const fixtures = new URL("../fixtures/inventory/", import.meta.url);
 test("the corpus", { skip: withoutAnsible }, (t) => {

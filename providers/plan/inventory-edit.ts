@@ -14,6 +14,8 @@ export interface First {
 
 export interface InventoryEdit {
   readonly text: string;
+  /** A leaving host was in it. */
+  readonly dropped: boolean;
   /** Those that were not first and are now. */
   readonly moved: readonly First[];
 }
@@ -39,7 +41,7 @@ export function editInventory(
     moved.push(first);
     after = changed(after, after.toFront(move), form);
   }
-  if (after.text === text) return { text, moved: [] };
+  if (after.text === text) return { text, dropped: false, moved: [] };
   proved(before.resolved, after.resolved, {
     leaving: names,
     moved: new Set(moved.flatMap(({ host }) => namesOf(host))),
@@ -51,7 +53,7 @@ export function editInventory(
         `${host.name} is to be the first of [${group}] in the inventory, and ${now} would be, since groups share their lines; write them apart by hand`,
       );
   }
-  return { text: after.text, moved };
+  return { text: after.text, dropped: names.size > 0, moved };
 }
 
 const changed = (file: InventoryFile, text: string, form: InventoryForm): InventoryFile =>

@@ -107,6 +107,7 @@ const corpus: Record<string, readonly Expected[]> = {
       },
     },
   ],
+  "vault.yml": [gone(13)],
   "nested.yaml": [gone(4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 18, 23)],
   "aliases.ini": [gone(3, 8, 15)],
   "ose.ini": [gone(18, 24, 32)],

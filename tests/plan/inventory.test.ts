@@ -167,6 +167,29 @@ describe("what cannot be understood is refused", () => {
     });
   }
 
+  it("without telling what stands there", () => {
+    for (const text of [
+      "[{'bindPassword': 'CANARY'}]",
+      "[g:vars]\nCANARY\n",
+      "[g:children]\nx CANARY\n",
+      "m1 k=v CANARY\n",
+      "m1 p='CANARY\n",
+    ])
+      assert.throws(
+        () => groupsOf(text),
+        (error: Error) => error.name === "Refusal" && !error.message.includes("CANARY"),
+      );
+    for (const text of [
+      "a:\n  hosts:\n    m1: {p: CANARY\n",
+      "a:\n  vars: CANARY\n",
+      "a:\n  hosts:\n    m1:\n      p: 'CANARY\n",
+    ])
+      assert.throws(
+        () => groupsOf(text, "yaml"),
+        (error: Error) => error.name === "Refusal" && !error.message.includes("CANARY"),
+      );
+  });
+
   it("an undeclared group and a cycle", () => {
     assert.throws(() => groupsOf("[g:children]\nh\n"), refusal(/line 2 .*group h/));
     assert.throws(() => groupsOf("[g:vars]\na=b\n"), refusal(/line 1 .*group g/));

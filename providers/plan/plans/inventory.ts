@@ -17,22 +17,18 @@ export const planInventory: Planner = (world, change) => {
   const { path, host } = change.settings.inventory;
   const where = host ?? "this machine";
   const leaving = Object.keys(change.leaving).map((name) => identityOf(name, change.leaving));
-  let moved: readonly First[] = [];
+  let doing: string[] = [];
   const edit = edited(where, world.inventory, (text) => {
-    const result = editInventory(text, inventoryForm(path), leaving, firsts(world, change));
-    ({ moved } = result);
-    return result.text;
+    const { text: after, dropped, moved } = editInventory(text, inventoryForm(path), leaving, firsts(world, change));
+    doing = [
+      ...(dropped ? [`take ${Object.keys(change.leaving).join(", ")} out of every group`] : []),
+      ...moved.map(({ group, host: { name } }) => `put ${name} first in [${group}], since it holds the CA`),
+    ];
+    return after;
   });
   if (edit === undefined) return [];
-  const ahead = moved.map(({ group, host: { name } }) => `, put ${name} first in [${group}], since it holds the CA`);
   return [
-    {
-      do: "edit-inventory",
-      host: where,
-      edit,
-      local: host === undefined,
-      title: `${path}: take ${Object.keys(change.leaving).join(", ")} out of every group${ahead.join("")}`,
-    },
+    { do: "edit-inventory", host: where, edit, local: host === undefined, title: `${path}: ${doing.join(", ")}` },
   ];
 };
 

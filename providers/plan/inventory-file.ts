@@ -17,32 +17,47 @@ export interface GroupPlace {
 export interface InventoryFile {
   readonly text: string;
   readonly inventory: Inventory;
-  /** Of this file alone. */
+  /** Of this file alone; of several files `resolve` tells. @throws Refusal naming an undeclared group's line or a cycle's */
   readonly resolved: Resolved;
   /** Without these names in any group. */
   drop(names: ReadonlySet<string>): { text: string; dropped: GroupPlace[] };
   toFront(move: Move): string;
 }
 
-/** @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's */
+/** @throws Refusal naming the line that cannot be understood */
 export function readInventory(text: string, form: InventoryForm): InventoryFile {
   if (form === "ini") {
     const lines = readIni(text);
-    const inventory = inventoryOfIni(lines);
-    return {
+    return asFile(
       text,
-      inventory,
-      resolved: resolve([inventory]),
-      drop: (names) => dropFromIni(lines, names),
-      toFront: (move) => toFrontOfIni(lines, move),
-    };
+      inventoryOfIni(lines),
+      (names) => dropFromIni(lines, names),
+      (move) => toFrontOfIni(lines, move),
+    );
   }
   const file = readYamlPairs(text);
+  return asFile(
+    text,
+    file.inventory,
+    (names) => dropFromYaml(file, names),
+    (move) => toFrontOfYaml(file, move),
+  );
+}
+
+function asFile(
+  text: string,
+  inventory: Inventory,
+  drop: InventoryFile["drop"],
+  toFront: InventoryFile["toFront"],
+): InventoryFile {
+  let resolved: Resolved | undefined;
   return {
     text,
-    inventory: file.inventory,
-    resolved: resolve([file.inventory]),
-    drop: (names) => dropFromYaml(file, names),
-    toFront: (move) => toFrontOfYaml(file, move),
+    inventory,
+    drop,
+    toFront,
+    get resolved() {
+      return (resolved ??= resolve([inventory]));
+    },
   };
 }

@@ -179,12 +179,18 @@ test("the corpus", { skip: withoutAnsible }, (t) => {
   for (const form of ["ini", "yaml"] as const) {
     const files = readdirSync(fixtures).filter((name) => inventoryForm(name) === form);
     const texts = files.map((name) => readFileSync(new URL(name, fixtures), "utf8"));
-    const hosts = ["master-1.example.com", "ose3-master2.test.example.com", "node-2.example.com", "m1"];
+    const hosts = [
+      "master-1.example.com",
+      "master-0.example.com",
+      "ose3-master2.test.example.com",
+      "node-2.example.com",
+      "m1",
+    ];
     t.diagnostic(
       askAll(
         texts,
         form,
-        hosts.map((name) => who(name, "192.168.55.12")),
+        hosts.map((name) => (name === "master-1.example.com" ? who(name, "192.168.55.12") : who(name))),
       ),
     );
   }

@@ -4,11 +4,11 @@ import { refuse } from "./inventory-ini.ts";
 import { lineEnd, lineStart, type Splice } from "./inventory-yaml-splice.ts";
 import { type HostPair, nodesOf, type YamlInventory } from "./inventory-yaml-read.ts";
 
-export const anchorsIn = ({ written }: HostPair): (Node & { anchor: string })[] =>
-  written
-    ? nodesOf(written.pair).filter((node): node is Node & { anchor: string } => !isAlias(node) && hasAnchor(node))
-    : [];
-const hasAnchor = (node: Node): boolean => "anchor" in node && node.anchor !== undefined;
+export const anchorsIn = ({ written }: HostPair): Anchored[] =>
+  (written ? nodesOf(written.pair) : []).filter(
+    (node): node is Anchored => !isAlias(node) && node.anchor !== undefined,
+  );
+type Anchored = Node & { anchor: string };
 
 /**
  * What has to change elsewhere so that the pair can go; nothing when only lines that go with it use its anchors.
@@ -42,7 +42,7 @@ function aliasesOf({ document }: YamlInventory, names: readonly string[], leavin
   return found.sort((a, b) => (a.range?.[0] ?? 0) - (b.range?.[0] ?? 0));
 }
 
-function moved({ text }: YamlInventory, pair: HostPair, node: Node & { anchor: string }, alias: Alias): Splice[] {
+function moved({ text }: YamlInventory, pair: HostPair, node: Anchored, alias: Alias): Splice[] {
   const cannot = (): never =>
     refuse(
       pair.line,

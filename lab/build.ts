@@ -41,7 +41,7 @@ export async function buildAll(): Promise<void> {
 export const pairs = (hosts: Readonly<Record<string, string>>): string[] =>
   Object.entries(hosts).map(([name, address]) => `${name}=${address}`);
 
-/** netavark calls iptables; crun does not run system containers on every machine, runc does; the tests of the SSH layer start an sshd; a snapshot's restore is rehearsed with etcd, and what is edited is shown to haproxy. */
+/** netavark calls iptables; crun does not run system containers on every machine, runc does; the tests of the SSH layer start an sshd; a snapshot's restore is rehearsed with etcd, and what is edited is shown to haproxy and to Ansible. */
 async function packages(): Promise<void> {
   const wanted = {
     podman: "podman",
@@ -58,6 +58,7 @@ async function packages(): Promise<void> {
     etcd: "etcd-server",
     etcdctl: "etcd-client",
     "/usr/sbin/haproxy": "haproxy",
+    "ansible-inventory": "ansible-core",
   };
   const missing = Object.entries(wanted).filter(([file]) => spawnSync("sh", ["-c", `command -v ${file}`]).status !== 0);
   if (missing.length === 0) return;

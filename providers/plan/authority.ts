@@ -6,6 +6,7 @@
  */
 import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
 import { type AuthorityFacts, isReachable } from "./facts.ts";
+import { inventoryForm } from "./inventory-groups.ts";
 import { orderOf } from "./inventory.ts";
 import { type Change, type World, identityOf } from "./steps.ts";
 
@@ -120,11 +121,10 @@ function orderIn(world: World, change: Change, group: string): string[] {
 }
 function listedIn(world: World, change: Change, group: string, hosts: Change["survivors"]): string[] {
   if (!isReachable(world.inventory)) return [];
-  const form = /\.ya?ml$/.test(change.settings.inventory.path) ? "yaml" : "ini";
   try {
     return orderOf(
       world.inventory.text,
-      form,
+      inventoryForm(change.settings.inventory.path),
       group,
       names(hosts).map((host) => identityOf(host, hosts)),
     );
@@ -164,6 +164,14 @@ function handOvers(change: Change, name: AuthorityName, { order, held, leaving, 
 export function keeperOf(world: World, change: Change, name: AuthorityName): string {
   const { holder } = custodyOf(world, { ...change, leaving: {} }, name);
   return holder?.host ?? "";
+}
+
+/** Who of those that stay holds it once the change is done; undefined when that cannot be told. */
+export function keeperAfter(world: World, change: Change, name: AuthorityName): string | undefined {
+  if (names(change.survivors).some((host) => !isReachable(world.masters[host]))) return undefined;
+  const { order, handOvers } = custodyOf(world, change, name);
+  if (handOvers.length > 0) return order.find((host) => host in change.survivors);
+  return keeperOf(world, change, name) || undefined;
 }
 
 /** `master-0:/etc/etcd/ca/serial (ca.crt 0123456789ab)`; of an archive its path on this machine. */

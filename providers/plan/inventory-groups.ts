@@ -1,107 +1,93 @@
+/** Pure: what one inventory file declares, in whichever form it is written, and which of its names is a host of the cluster. */
 import type { HostIdentity } from "./host.ts";
+import { type Resolved, type ResolvedHost, variableOf } from "./inventory-resolve.ts";
 import { Refusal } from "./refusal.ts";
-import { isAddressOf } from "./same-host.ts";
+import { addressOf } from "./same-host.ts";
+
+/** How the inventory is written: `/etc/ansible/hosts` is INI unless its name ends in `.yml`, `.yaml` or `.json`. */
+export type InventoryForm = "ini" | "yaml";
+
+export const inventoryForm = (path: string): InventoryForm => (/\.(?:ya?ml|json)$/.test(path) ? "yaml" : "ini");
+
+/** A variable's value as the file spells it: equal texts of one form mean equal values to every version of Ansible. */
+export interface Value {
+  readonly form: InventoryForm;
+  /** INI: what stands behind `=`, a host line's quotes undone; a Python literal, or else a string. YAML: as one line of flow. */
+  readonly text: string;
+}
+export type Variables = ReadonlyMap<string, Value>;
 
 /** A place where a host is declared in a group. */
 export interface Declaration {
   readonly group: string;
   readonly name: string;
   readonly line: number;
-  readonly variables: ReadonlyMap<string, string>;
+  /** When Ansible reads it, as `known` counts. */
+  readonly at: number;
+  readonly variables: Variables;
   /** A port behind the name: `host:2222`. */
   readonly port: string | undefined;
 }
 
-/** An inventory as both forms give it, in file order. */
+export interface Edge {
+  readonly group: string;
+  readonly child: string;
+  readonly line: number;
+  readonly at: number;
+}
+
+/** An inventory file as both forms give it, in the order in which Ansible takes it in. */
 export interface Inventory {
   readonly hosts: readonly Declaration[];
-  /** Groups that a `[g]` or `[g:children]` header, or a YAML key, declares. */
-  readonly declared: ReadonlySet<string>;
-  readonly children: readonly { readonly group: string; readonly child: string; readonly line: number }[];
-  /** Groups that only have variables so far, with the line. */
+  /** When a `[g]` or `[g:children]` header, or a YAML key, declares each group. */
+  readonly declared: ReadonlyMap<string, number>;
+  /** When each group becomes known, a `[g:vars]` header included. */
+  readonly known: ReadonlyMap<string, number>;
+  readonly children: readonly Edge[];
+  readonly variables: readonly { readonly group: string; readonly key: string; readonly value: Value }[];
+  /** Groups that have a `[g:vars]` section, with the line. */
   readonly varsOf: readonly { readonly group: string; readonly line: number }[];
 }
 
 /**
- * Every group with its hosts, those of its children included, sorted, each once; `all` has every host, and
- * `ungrouped` (where there are any) those in no group.
- * @throws Refusal naming the line of a child or `:vars` section whose group is nowhere declared, or of a cycle.
+ * The names under which the inventory lists the host: its own name or address, or an alias whose `ansible_host` (on
+ * whatever line, or of a group) is one of them. Ansible keeps one host per name, so its lines are all of this name.
+ * @throws Refusal when two names share the address but not the port, or one place (a range, a group) gives it to
+ *   several: they are several machines behind one address.
  */
-export function groupsOf(inventory: Inventory): Record<string, string[]> {
-  for (const { group, line } of inventory.varsOf) refuseUndeclared(inventory, group, line);
-  for (const { child, line } of inventory.children) refuseUndeclared(inventory, child, line);
-  const names = [...inventory.declared].filter((group) => group !== "all" && group !== "ungrouped");
-  const groups = new Map(names.map((group) => [group, sorted(membersOf(inventory, group))]));
-  groups.set("all", sorted(inventory.hosts.map((each) => each.name)));
-  const grouped = new Set(names.flatMap((group) => groups.get(group) ?? []));
-  const alone = (groups.get("all") ?? []).filter((name) => !grouped.has(name));
-  if (alone.length > 0) groups.set("ungrouped", alone);
-  return Object.fromEntries(groups);
-}
-
-/**
- * A group's hosts in Ansible's order: its own in file order, then its children's. OpenShift calls the first of
- * `masters` and of `etcd` its first master and its CA host.
- * @throws Refusal naming the line where the group becomes its own descendant.
- */
-export function membersOf(inventory: Inventory, group: string, path: readonly string[] = []): string[] {
-  if (group === "all") return [...new Set(inventory.hosts.map((each) => each.name))];
-  const own = inventory.hosts.filter((each) => each.group === group).map((each) => each.name);
-  const inherited = inventory.children
-    .filter((each) => each.group === group)
-    .flatMap(({ child, line }) => {
-      if (child === group || path.includes(child)) {
-        throw new Refusal(`inventory line ${line} makes group ${child} its own descendant; break that cycle first`);
-      }
-      return membersOf(inventory, child, [...path, group]);
-    });
-  return [...new Set([...own, ...inherited])];
-}
-
-function sorted(names: readonly string[]): string[] {
-  return [...new Set(names)].sort();
-}
-
-function refuseUndeclared({ declared }: Inventory, group: string, line: number): void {
-  if (declared.has(group) || group === "all" || group === "ungrouped") return;
-  throw new Refusal(
-    `inventory line ${line} speaks of group ${group}, which is nowhere declared; mend it, then try again`,
-  );
-}
-
-/**
- * The names under which the inventory lists the host: its own name or address, or an alias whose `ansible_host` (the
- * last one set, on whatever line) is one of them. Ansible keeps one host per name, so its lines are all of this name.
- * @throws Refusal when two names share the address but not the port, or one line (a range) gives it to several: they
- *   are several machines behind one address.
- */
-export function namesOfHost({ hosts }: Inventory, host: HostIdentity): Set<string> {
-  const targets = new Map<string, { address: string; line: number }>();
-  const ports = new Map<string, string>();
-  for (const { name, line, variables, port } of hosts) {
-    const address = variables.get("ansible_host") ?? variables.get("ansible_ssh_host");
-    if (address !== undefined) targets.set(name, { address: unquoted(address), line });
-    ports.set(
+export function namesOfHost({ hosts }: Inventory, resolved: Resolved, host: HostIdentity): Set<string> {
+  const aliases: { name: string; port: string; line: number }[] = [];
+  const exact: string[] = [];
+  const isHost = addressOf(host);
+  for (const [name, each] of resolved.hosts) {
+    if (isHost(name)) exact.push(name);
+    const address = textOf(each, "ansible_host", "ansible_ssh_host");
+    if (address === undefined || !isHost(stringOf(address))) continue;
+    const declaration = hosts.findLast(
+      (one) => one.name === name && (one.variables.has("ansible_host") || one.variables.has("ansible_ssh_host")),
+    );
+    aliases.push({
       name,
-      variables.get("ansible_port") ?? variables.get("ansible_ssh_port") ?? port ?? ports.get(name) ?? "22",
-    );
+      port: stringOf(textOf(each, "ansible_port", "ansible_ssh_port") ?? "22"),
+      line: declaration?.line ?? 0,
+    });
   }
-  const aliases = [...targets].filter(([, { address }]) => isAddressOf(host, address));
   const [first] = aliases;
-  const other = aliases
-    .slice(1)
-    .find(([name, { line }]) => line === first?.[1].line || ports.get(name) !== ports.get(first?.[0] ?? ""));
+  const other = aliases.slice(1).find(({ line, port }) => line === first?.line || port !== first?.port);
   if (first && other) {
+    const where = (line: number) => (line > 0 ? `line ${line}` : "a group");
     throw new Refusal(
-      `inventory line ${other[1].line} gives ${other[0]} the address of ${first[0]} (line ${first[1].line}), but ` +
-        `another port or the same line, so it cannot be told which is ${host.name}; take it out by hand`,
+      `inventory ${where(other.line)} gives ${other.name} the address of ${first.name} (${where(first.line)}), but ` +
+        `another port or at the same place, so it cannot be told which is ${host.name}; take it out by hand`,
     );
   }
-  const exact = hosts.map(({ name }) => name).filter((name) => isAddressOf(host, name));
-  return new Set([...exact, ...aliases.map(([name]) => name)]);
+  return new Set([...exact, ...aliases.map(({ name }) => name)]);
 }
+
+const textOf = (host: ResolvedHost, key: string, formerly: string): string | undefined =>
+  (variableOf(host, key) ?? variableOf(host, formerly))?.text;
 
 /** Ansible reads a value as a Python literal: `"'10.0.0.1'"` still has a pair of quotes after the shell-like split. */
-function unquoted(value: string): string {
-  return /^(["'])(.*)\1$/.exec(value)?.[2] ?? value;
+export function stringOf(text: string): string {
+  return /^\s*(["'])(.*)\1\s*(?:#.*)?$/.exec(text)?.[2] ?? text;
 }

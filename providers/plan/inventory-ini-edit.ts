@@ -1,7 +1,8 @@
 import type { HostIdentity } from "./host.ts";
-import { type Inventory, namesOfHost } from "./inventory-groups.ts";
-import { type IniLine, readIni, refuse } from "./inventory-ini.ts";
+import { type Declaration, type Inventory, namesOfHost } from "./inventory-groups.ts";
+import { type HostEntry, type IniLine, type IniSection, refuse } from "./inventory-ini.ts";
 import { patternsWithout } from "./inventory-ranges.ts";
+import { resolve } from "./inventory-resolve.ts";
 import { joinLines } from "./text-lines.ts";
 
 /** A line that names the host, and the lines that stand there without it: none, or the rest of a range. */
@@ -10,17 +11,17 @@ export interface IniEdit {
   readonly rest: readonly string[];
 }
 
-/** Takes the host's lines out of an INI inventory; see `dropHost` of inventory.ts. */
+/** Takes the lines of these names out; see `dropHost` of inventory.ts. */
 export function dropFromIni(
-  text: string,
-  host: HostIdentity,
+  lines: readonly IniLine[],
+  names: ReadonlySet<string>,
 ): { text: string; dropped: { group: string; line: number }[] } {
-  const lines = readIni(text);
-  const edits = editsOf(lines, host);
+  const edits = editsOf(lines, names);
   const byLine = new Map(edits.map((edit) => [edit.line, edit.rest]));
   const lineEnd = lines.find((line) => line.eol !== "")?.eol ?? "\n";
   const kept = lines.flatMap((line) => {
-    const rest = byLine.get(line) ?? [line.body];
+    const rest = byLine.get(line);
+    if (rest === undefined) return line;
     return rest.map((body, at) => ({ body, eol: at < rest.length - 1 ? line.eol || lineEnd : line.eol }));
   });
   return {
@@ -30,18 +31,27 @@ export function dropFromIni(
 }
 
 /** What leaves, in file order. */
-export function editsOf(lines: readonly IniLine[], host: HostIdentity): IniEdit[] {
-  const names = namesOfHost(inventoryOfIni(lines), host);
-  return lines
+export const editsOf = (lines: readonly IniLine[], names: ReadonlySet<string>): IniEdit[] =>
+  lines
     .filter((line) => line.host?.names.some((name) => names.has(name)))
     .map((line) => ({ line, rest: restOf(line, names) }));
+
+/** What leaves with the host, in file order. */
+export function editsFor(lines: readonly IniLine[], host: HostIdentity): IniEdit[] {
+  const inventory = inventoryOfIni(lines);
+  return editsOf(lines, namesOfHost(inventory, resolve([inventory]), host));
 }
 
-function restOf(line: IniLine, names: ReadonlySet<string>): string[] {
+/** The bodies that are left of a line. @throws Refusal for a range that cannot be split */
+export function restOf(line: IniLine, names: ReadonlySet<string>): string[] {
   const { host, body } = line;
   if (!host || host.names.every((name) => names.has(name))) return [];
   if (host.quoted)
-    refuse(line.number, `of [${line.section.group}] holds the host in a quoted range`, "write it without quotes");
+    refuse(
+      line.number,
+      `of [${line.section.group}] holds the host in a range with quotes within`,
+      "write it without quotes",
+    );
   return patternsWithout(host.pattern, (name) => names.has(name)).map((pattern) => withPattern(body, host, pattern));
 }
 
@@ -50,23 +60,29 @@ export function withPattern(body: string, { start, end }: { start: number; end: 
   return body.slice(0, start) + pattern + body.slice(end);
 }
 
+/** The line of each group's first section, in file order. */
+function firstOf(sections: readonly IniSection[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { group, line } of sections) if (!found.has(group)) found.set(group, line);
+  return found;
+}
+
 /** The INI lines as an inventory. */
 export function inventoryOfIni(lines: readonly IniLine[]): Inventory {
-  const sections = [...new Set(lines.map((line) => line.section))];
+  const sections = [...new Set(lines.map((line) => line.section))].filter(({ line }) => line > 0);
   return {
-    hosts: lines.flatMap(({ host, section, number }) =>
-      (host?.names ?? []).map((name) => ({
-        group: section.group,
-        name,
-        line: number,
-        variables: host?.variables ?? new Map<string, string>(),
-        port: host?.port,
-      })),
-    ),
-    declared: new Set(sections.filter(({ kind }) => kind !== "vars").map(({ group }) => group)),
+    hosts: lines.flatMap(({ host, section, number }) => (host ? declarationsOf(host, section.group, number) : [])),
+    known: firstOf(sections),
+    declared: firstOf(sections.filter(({ kind }) => kind !== "vars")),
     children: lines.flatMap(({ child, section, number }) =>
-      child ? [{ group: section.group, child, line: number }] : [],
+      child === undefined ? [] : [{ group: section.group, child, line: number, at: number }],
+    ),
+    variables: lines.flatMap(({ variable, section }) =>
+      variable ? [{ group: section.group, key: variable[0], value: variable[1] }] : [],
     ),
     varsOf: sections.filter(({ kind }) => kind === "vars").map(({ group, line }) => ({ group, line })),
   };
 }
+
+const declarationsOf = ({ names, port, variables }: HostEntry, group: string, line: number): Declaration[] =>
+  names.map((name) => ({ group, name, line, at: line, variables, port }));

@@ -1,4 +1,5 @@
-import { expandPattern } from "./inventory-ranges.ts";
+import { type Pattern, patternOf } from "./inventory-address.ts";
+import type { Value, Variables } from "./inventory-groups.ts";
 import { wordsOf } from "./inventory-words.ts";
 import { Refusal } from "./refusal.ts";
 import { splitLines } from "./text-lines.ts";
@@ -14,16 +15,13 @@ export interface IniSection {
 }
 
 /** What a line of a hosts section declares. */
-export interface HostEntry {
-  /** The pattern without port and brackets: `master-[1:3].example.com`. */
-  readonly pattern: string;
-  readonly names: readonly string[];
-  readonly variables: ReadonlyMap<string, string>;
-  readonly port: string | undefined;
+export interface HostEntry extends Pattern {
+  /** Values with the quotes of the line undone. */
+  readonly variables: Variables;
   /** Place of the pattern in the line's body. */
   readonly start: number;
   readonly end: number;
-  /** The pattern is quoted or escaped, so its place does not hold it as it reads. */
+  /** The pattern has quotes or escapes within, so its place does not hold it as it reads. */
   readonly quoted: boolean;
 }
 
@@ -36,11 +34,14 @@ export interface IniLine {
   readonly section: IniSection;
   readonly host?: HostEntry;
   readonly child?: string;
+  readonly variable?: readonly [key: string, value: Value];
 }
 
 const HEADER = /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/;
 const GROUP = /^([^:\]\s]+)\s*(?:#.*)?$/;
 const KINDS: Record<string, IniSection["kind"]> = { hosts: "hosts", children: "children", vars: "vars" };
+/** To Ansible (Python's `splitlines` and `strip`) these end a line, or are (U+FEFF) or are not (U+001F) part of a word. */
+const STRAY = /[\x0b-\x0d\x1c-\x1f\x85\u2028\u2029\ufeff]/;
 
 /**
  * Reads an INI inventory as Ansible's `ini` inventory plugin does.
@@ -52,16 +53,23 @@ export function readIni(text: string): IniLine[] {
   return splitLines(text).map(({ body, eol }, index) => {
     const number = index + 1;
     const content = body.trim();
+    if (STRAY.test(body)) refuseStray(body, number);
     if (content.startsWith("$ANSIBLE_VAULT")) refuse(number, "is encrypted by ansible-vault", "decrypt the file first");
-    if (content === "" || /^[#;]/.test(content)) return { number, body, eol, section };
-    const header = HEADER.exec(content);
+    if (content === "" || content.startsWith("#") || content.startsWith(";")) return { number, body, eol, section };
+    const header = content.startsWith("[") ? HEADER.exec(content) : null;
     if (header) {
       section = sectionOf(header, number, counts);
       return { number, body, eol, section };
     }
-    if (content.startsWith("[") && content.endsWith("]")) refuse(number, `is no section header: ${content}`);
+    if (content.startsWith("[") && content.endsWith("]")) refuse(number, "is no section header");
     return { number, body, eol, section, ...declared(body, number, section) };
   });
+}
+
+function refuseStray(body: string, line: number): never {
+  const code = STRAY.exec(body)?.[0].charCodeAt(0) ?? 0;
+  const character = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  return refuse(line, `holds the character ${character}, which Ansible may take for the end of a line`, "take it out");
 }
 
 function sectionOf(
@@ -77,23 +85,36 @@ function sectionOf(
   return { group, kind, line, occurrence };
 }
 
-function declared(body: string, line: number, { kind, group }: IniSection): Pick<IniLine, "host" | "child"> {
+function declared(
+  body: string,
+  line: number,
+  { kind, group }: IniSection,
+): Pick<IniLine, "host" | "child" | "variable"> {
   if (kind === "hosts") return { host: hostOf(body, line) };
-  if (kind === "children") {
-    const child = GROUP.exec(body.trim())?.[1];
-    return { child: child ?? refuse(line, `of [${group}:children] is no group name: ${body.trim()}`) };
-  }
-  // Only the key is shown: what stands behind it may be a password.
-  if (!body.includes("=")) refuse(line, `of [${group}:vars] has no "="`);
-  return {};
+  const content = body.trim();
+  if (kind === "children")
+    return { child: GROUP.exec(content)?.[1] ?? refuse(line, `of [${group}:children] is no group name`) };
+  const at = content.indexOf("=");
+  if (at < 0) refuse(line, `of [${group}:vars] has no "="`);
+  return { variable: [content.slice(0, at).trim(), { form: "ini", text: content.slice(at + 1).trim() }] };
 }
 
+const NO_VARIABLES: Variables = new Map();
+
 function hostOf(body: string, line: number): HostEntry {
+  const indent = body.length - body.trimStart().length;
   try {
-    const [first, ...rest] = wordsOf(body);
+    const [first, ...rest] = wordsOf(body.trim());
     if (!first || first.value === "") throw new SyntaxError("no host name");
-    const variables = new Map(rest.map((word) => assignment(word.value)));
-    return { ...patternOf(first.value, first.start, body.slice(first.start, first.end)), variables };
+    const found = patternOf(first.value);
+    if (first.value.trim() === "---" || (first.value.trim().endsWith(":") && found.port === undefined))
+      throw new SyntaxError(`${first.value} looks like YAML`);
+    const variables = rest.length === 0 ? NO_VARIABLES : new Map(rest.map((word) => assignment(word.value)));
+    const written = body.slice(indent + first.start, indent + first.end);
+    const inQuotes = written === `"${first.value}"` || written === `'${first.value}'`;
+    const start = indent + first.start + found.at + (inQuotes ? 1 : 0);
+    const quoted = written !== first.value && !inQuotes;
+    return { ...found, variables, start, end: start + found.pattern.length, quoted };
   } catch (error) {
     if (error instanceof RangeError || error instanceof SyntaxError)
       refuse(line, `cannot be understood: ${error.message}`);
@@ -101,24 +122,13 @@ function hostOf(body: string, line: number): HostEntry {
   }
 }
 
-function assignment(word: string): [string, string] {
+function assignment(word: string): [string, Value] {
   const at = word.indexOf("=");
   if (at < 0) throw new SyntaxError(`a word behind the host name that is not key=value`);
-  return [word.slice(0, at), word.slice(at + 1)];
+  return [word.slice(0, at), { form: "ini", text: word.slice(at + 1) }];
 }
 
-/** Takes the port off, `host:22` or `[fd00::1]:22`, as Ansible's `parse_address` does. */
-export function patternOf(word: string, start: number, raw: string): Omit<HostEntry, "variables"> {
-  if (word === "---" || word.endsWith(":")) throw new SyntaxError(`${word} looks like YAML`);
-  const bracketed = /^\[([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|[^:]+)\]:(\d+)$/.exec(word);
-  const plain = /^((?:[^:[\]]|\[[^\]]*\])+):(\d+)$/.exec(word);
-  const [, pattern = word, port] = bracketed ?? plain ?? [];
-  const from = start + (bracketed ? 1 : 0);
-  const names = pattern.includes("[") || pattern.includes("]") ? expandPattern(pattern) : [pattern];
-  return { pattern, names, port, start: from, end: from + pattern.length, quoted: raw !== word };
-}
-
-/** @throws Refusal always, naming the line and what to do about it. */
+/** @throws Refusal always, naming the line and what to do about it; what else stands there may be a password. */
 export function refuse(line: number, why: string, remedy = "mend it, then try again"): never {
   throw new Refusal(`inventory line ${line} ${why}; ${remedy}`);
 }

@@ -1,7 +1,7 @@
 import { alignLines } from "./align-lines.ts";
 import type { HostIdentity } from "./host.ts";
 import { type IniLine, readIni } from "./inventory-ini.ts";
-import { editsOf, type IniEdit, withPattern } from "./inventory-ini-edit.ts";
+import { editsFor, type IniEdit, withPattern } from "./inventory-ini-edit.ts";
 import { Refusal } from "./refusal.ts";
 import { insertLine, joinLines, type TextLine } from "./text-lines.ts";
 
@@ -27,8 +27,8 @@ export function restoreToIni(
 ): { text: string; restored: { group: string; line: number }[] } {
   const now = readIni(text);
   const before = readIni(previous);
-  const there = new Set(editsOf(now, host).map(({ line }) => line.section.group));
-  const edits = editsOf(before, host).filter(({ line }) => !there.has(line.section.group));
+  const there = new Set(editsFor(now, host).map(({ line }) => line.section.group));
+  const edits = editsFor(before, host).filter(({ line }) => !there.has(line.section.group));
   const insertions = edits.map((edit) => insertionOf(edit, formerLines(edit, edits, before), now));
   const ordered = insertions.toSorted((a, b) => a.at - b.at);
   return { text: joinLines(ordered.reduceRight(apply, now as readonly TextLine[])), restored: placesOf(ordered) };

@@ -20,22 +20,36 @@ export function wordsOf(body: string): InventoryWord[] {
     if (open) words.push({ ...open, end: at });
     open = undefined;
   };
-  for (; at < body.length; at++) {
+  while (at < body.length) {
     const char = body.charAt(at);
     if (quote === "" && char === "#") break;
-    if (quote === "" && /\s/.test(char)) {
-      close();
-      continue;
+    if (quote === "" && (char === " " || char === "\t")) close();
+    else {
+      open ??= { value: "", start: at };
+      const plain = plainRun(body, at);
+      if (plain > at) {
+        open.value += body.slice(at, plain);
+        at = plain;
+        continue;
+      }
+      if (char === quote) quote = "";
+      else if (quote === "" && (char === '"' || char === "'")) quote = char;
+      else if (escapes(char, body.charAt(at + 1), quote)) open.value += body.charAt(++at);
+      else open.value += char;
     }
-    open ??= { value: "", start: at };
-    if (char === quote) quote = "";
-    else if (quote === "" && /["']/.test(char)) quote = char;
-    else if (escapes(char, body.charAt(at + 1), quote)) open.value += body.charAt(++at);
-    else open.value += char;
+    at += 1;
   }
   close();
   if (quote !== "") throw new SyntaxError("a quote that is never closed");
   return words;
+}
+
+const SPECIAL = /[ \t"'\\#]/g;
+
+/** Behind the characters from there on that mean themselves, in quotes or not. */
+function plainRun(body: string, from: number): number {
+  SPECIAL.lastIndex = from;
+  return SPECIAL.exec(body)?.index ?? body.length;
 }
 
 function escapes(char: string, next: string, quote: string): boolean {

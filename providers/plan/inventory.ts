@@ -1,19 +1,11 @@
 import type { HostIdentity } from "./host.ts";
-import { groupsOf, type Inventory, membersOf, namesOfHost } from "./inventory-groups.ts";
-import { readIni } from "./inventory-ini.ts";
-import { dropFromIni, inventoryOfIni } from "./inventory-ini-edit.ts";
+import { type GroupPlace, readInventory } from "./inventory-file.ts";
+import { type InventoryForm, namesOfHost } from "./inventory-groups.ts";
 import { restoreToIni } from "./inventory-restore.ts";
-import { dropFromYaml, readYaml } from "./inventory-yaml.ts";
 import { Refusal } from "./refusal.ts";
 
-/** How the inventory is written: `/etc/ansible/hosts` is INI unless its name ends in `.yml` or `.yaml`. */
-export type InventoryForm = "ini" | "yaml";
-
-/** A line that names a host in a group: `{ group: "masters", line: 12 }` (1-based). */
-export interface GroupPlace {
-  readonly group: string;
-  readonly line: number;
-}
+export type { GroupPlace } from "./inventory-file.ts";
+export type { InventoryForm } from "./inventory-groups.ts";
 
 /**
  * Takes a host out of every group; groups, their order, variables and comments stay, and so does every other byte.
@@ -26,15 +18,19 @@ export function dropHost(
   host: HostIdentity,
   form: InventoryForm,
 ): { text: string; dropped: GroupPlace[] } {
-  return form === "ini" ? dropFromIni(inventory, host) : dropFromYaml(inventory, host);
+  const file = readInventory(inventory, form);
+  return file.drop(namesOfHost(file.inventory, file.resolved, host));
 }
 
 /**
- * Every group with all its hosts, those of child groups included: sorted, each once. `all` is always there.
+ * Every group with all its hosts, those of child groups included: sorted, each once. `all` is always there, `ungrouped`
+ * where a host is in no other.
  * @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's.
  */
 export function resolveInventory(inventory: string, form: InventoryForm): { groups: Record<string, string[]> } {
-  return { groups: groupsOf(read(inventory, form)) };
+  const { groups } = readInventory(inventory, form).resolved;
+  const shown = [...groups].filter(([name, { hosts }]) => name !== "ungrouped" || hosts.length > 0);
+  return { groups: Object.fromEntries(shown.map(([name, { hosts }]) => [name, hosts.toSorted()])) };
 }
 
 /**
@@ -43,7 +39,7 @@ export function resolveInventory(inventory: string, form: InventoryForm): { grou
  * @throws Refusal naming the line that cannot be understood.
  */
 export function firstOf(inventory: string, form: InventoryForm, group: string): string | undefined {
-  return membersOf(read(inventory, form), group)[0];
+  return readInventory(inventory, form).resolved.groups.get(group)?.hosts[0];
 }
 
 /**
@@ -57,10 +53,10 @@ export function orderOf(
   group: string,
   hosts: readonly HostIdentity[],
 ): string[] {
-  const all = read(inventory, form);
-  const listed = membersOf(all, group);
+  const { inventory: all, resolved } = readInventory(inventory, form);
+  const listed = resolved.groups.get(group)?.hosts ?? [];
   return hosts
-    .map((host) => ({ host: host.name, names: namesOfHost(all, host) }))
+    .map((host) => ({ host: host.name, names: namesOfHost(all, resolved, host) }))
     .map(({ host, names }) => ({ host, at: listed.findIndex((name) => names.has(name)) }))
     .filter(({ at }) => at >= 0)
     .sort((a, b) => a.at - b.at)
@@ -80,13 +76,9 @@ export function restoreHost(
   form: InventoryForm,
 ): { text: string; restored: GroupPlace[] } {
   if (form === "ini") return restoreToIni(inventory, previous, host);
-  const places = dropFromYaml(previous, host).dropped.map(({ group, line }) => `${group} (line ${line})`);
+  const places = dropHost(previous, host, form).dropped.map(({ group, line }) => `${group} (line ${line})`);
   throw new Refusal(
     `a YAML inventory is not restored by itself: put ${host.name} back by hand, where the former file has it: ` +
       (places.join(", ") || "nowhere"),
   );
-}
-
-function read(inventory: string, form: InventoryForm): Inventory {
-  return form === "ini" ? inventoryOfIni(readIni(inventory)) : readYaml(inventory);
 }

@@ -15,9 +15,13 @@ export function canonicalAddress(address: string): string {
 }
 
 /** Whether an address is the host's: its name or one of its addresses, whole (10.0.0.12 is not 10.0.0.120). */
-export function isAddressOf(host: HostIdentity, address: string): boolean {
-  const wanted = canonicalAddress(address);
-  return wanted !== "" && [host.name, ...host.addresses].some((known) => canonicalAddress(known) === wanted);
+export const isAddressOf = (host: HostIdentity, address: string): boolean => addressOf(host)(address);
+
+/** `isAddressOf` for many addresses of one host. */
+export function addressOf({ name, addresses }: HostIdentity): (address: string) => boolean {
+  const known = new Set([name, ...addresses].map(canonicalAddress));
+  known.delete("");
+  return (address) => known.has(canonicalAddress(address));
 }
 
 /** As an address stands in front of a port or in a URL: IPv6 in brackets. */

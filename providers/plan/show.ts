@@ -1,26 +1,11 @@
 /** Steps as people read them: a numbered list with commands, and unified diffs with what looks secret masked. */
 import { createTwoFilesPatch } from "diff";
+import { inventoryDiffOf } from "./inventory-show.ts";
+import { maskLine } from "./mask.ts";
 import { escapeControls } from "./quote.ts";
 import type { Edit, Step } from "./steps.ts";
 
-const secretWord =
-  "(?:pass(?:word|phrase|wd)?|secret|token|auth(?:entication|orization)?|encryption|credential|private|api_?key|bindpw)";
-const keyed = new RegExp(
-  String.raw`(?<![\w.-])(["']?[\w.-]*${secretWord}[\w.-]*["']?(?:\s*[:=]\s*|\s+))("(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\S.*?(?=\s+[\w.-]+=|$))`,
-  "gi",
-);
-
-/**
- * Masks what looks secret in a line, keeping its key: `bindPassword: x`, `stats auth u:p`, `key='x'`, a URL's password,
- * long runs of base64. Rather too much than too little.
- */
-export function maskLine(line: string): string {
-  if (/-----BEGIN|^[+\- ]?\s*[A-Za-z0-9+/=]{60,}$/.test(line)) return `${line.slice(0, 1)}[masked]`;
-  return line
-    .replace(/(:\/\/[^\s/:@]*:)[^\s@]+@/g, "$1[masked]@")
-    .replace(/[A-Za-z0-9+/=]{60,}/g, "[masked]")
-    .replace(keyed, "$1[masked]");
-}
+export { maskLine } from "./mask.ts";
 
 /** Masks lines of a diff; what stands between BEGIN and END of a key is masked whole, though a hunk may show only one of the two. */
 function maskLines(lines: readonly string[]): string[] {
@@ -68,7 +53,7 @@ export function render(steps: readonly Step[]): string {
       const commands = (step.commands ?? []).map((command) => `\n       $ ${escapeControls(command)}`);
       const diffs = editsOf(step).map(
         (edit) =>
-          `\n${diffOf(edit)
+          `\n${(step.do === "edit-inventory" ? inventoryDiffOf : diffOf)(edit)
             .split("\n")
             .map((line) => `       ${line}`)
             .join("\n")}`,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { HostIdentity } from "../../providers/plan/host.ts";
+import { editInventory } from "../../providers/plan/inventory-edit.ts";
 import {
   dropHost,
   firstOf,
@@ -167,6 +168,29 @@ describe("what cannot be understood is refused", () => {
     });
   }
 
+  it("without telling what stands there", () => {
+    for (const text of [
+      "[{'bindPassword': 'CANARY'}]",
+      "[g:vars]\nCANARY\n",
+      "[g:children]\nx CANARY\n",
+      "m1 k=v CANARY\n",
+      "m1 p='CANARY\n",
+    ])
+      assert.throws(
+        () => groupsOf(text),
+        (error: Error) => error.name === "Refusal" && !error.message.includes("CANARY"),
+      );
+    for (const text of [
+      "a:\n  hosts:\n    m1: {p: CANARY\n",
+      "a:\n  vars: CANARY\n",
+      "a:\n  hosts:\n    m1:\n      p: 'CANARY\n",
+    ])
+      assert.throws(
+        () => groupsOf(text, "yaml"),
+        (error: Error) => error.name === "Refusal" && !error.message.includes("CANARY"),
+      );
+  });
+
   it("an undeclared group and a cycle", () => {
     assert.throws(() => groupsOf("[g:children]\nh\n"), refusal(/line 2 .*group h/));
     assert.throws(() => groupsOf("[g:vars]\na=b\n"), refusal(/line 1 .*group g/));
@@ -181,9 +205,15 @@ describe("what cannot be understood is refused", () => {
     assert.equal(dropHost(text.replace("port=23", "port=22"), leaving, "ini").text, "");
   });
 
-  it("a quoted range, only when it has to be cut", () => {
-    assert.throws(() => dropHost('"m[1:2]"\n', host("m1"), "ini"), refusal(/line 1 .*quoted/));
-    assert.equal(dropHost('"m[1:1]"\n', host("m1"), "ini").text, "");
+  it("a range with quotes within, only when it has to be cut", () => {
+    assert.throws(() => dropHost('m"[1:2]"\n', host("m1"), "ini"), refusal(/line 1 .*quotes within/));
+    assert.equal(dropHost('m"[1:1]"\n', host("m1"), "ini").text, "");
+    assert.equal(dropHost('"m[1:2]" a=b\n', host("m1"), "ini").text, '"m2" a=b\n');
+  });
+
+  it("what Ansible takes for the end of a line", () => {
+    for (const character of ["\r", "\f", "\u0085", "\u2028", "\ufeff"])
+      assert.throws(() => groupsOf(`[g]\nm1 # a${character}m2\n`), refusal(/line 2 holds the character U\+/));
   });
 });
 
@@ -229,8 +259,10 @@ describe("resolveInventory and firstOf", () => {
     const text = "[z:children]\nb\na\n[a]\nm2\nm1\n[b]\nm3\n[z]\nm9\n";
     assert.equal(firstOf(text, "ini", "a"), "m2");
     assert.equal(firstOf(text, "ini", "z"), "m9");
-    assert.equal(firstOf(text.replace("[z]\nm9\n", ""), "ini", "z"), "m3");
-    assert.equal(firstOf(text, "ini", "all"), "m2");
+    // a child that is named before its section joins where that begins
+    assert.equal(firstOf(text.replace("[z]\nm9\n", ""), "ini", "z"), "m2");
+    assert.equal(firstOf("[a]\nm2\n[b]\nm3\n[z:children]\nb\na\n", "ini", "z"), "m3");
+    assert.equal(firstOf(text, "ini", "all"), "m9");
     assert.equal(firstOf(text, "ini", "none"), undefined);
     assert.equal(firstOf(fixture("ose.yaml"), "yaml", "etcd"), "master-0.example.com");
   });
@@ -360,16 +392,17 @@ describe("a YAML inventory", () => {
   });
 
   const refused: [string, RegExp][] = [
-    ["a:\n  hosts: {m0: , m1: }\n", /line 2 .*braces/],
-    ["a:\n  hosts:\n    m1: &x {k: v}\n    m2: *x\n", /line 3 .*&x/],
+    ["a:\n  hosts:\n    m1:\n      x: &x\n        k: v\n    m2: *x\n", /line 3 .*&x, which other lines need/],
+    ["a:\n  hosts:\n    m1: &x\n      k: v\n    m2: {y: *x}\n", /line 3 .*&x, which other lines need/],
+    ["a:\n  hosts:\n    m[0:2]: &x\n      k: v\n    m5: *x\n", /line 3 .*&x, which cannot be there twice/],
     ["a:\n  hosts:\n    ? m1\n    : {}\n", /line 3 .*other text/],
-    ["a:\n  hosts:\n    'm[1:2]':\n", /line 3 .*quoted/],
     ["a:\n  hosts:\n    m[1:2:\n", /line 3 .*bracket/],
     ["a:\n  hosts:\n    - m1\n", /line 2 .*mapping/],
-    ["a:\n  hosts: m1\n", /line 2 .*mapping/],
+    ["a:\n  hosts: m1\n", /line 2 .*only one/],
     ["a:\n  hosts:\n    m1: 5\n", /line 3 .*variables/],
+    ["a:\n  hosts: &h\nb:\n  hosts:\n    <<: *h\n    m1:\n", /line 4 .*<< that is no mapping/],
     ["a:\n  hosts:\n    12:\n", /line 3 .*plain name/],
-    ["a:\n  hosts:\n    m1:\n    m1:\n", /line 3 is no YAML: Map keys must be unique/],
+    ["a:\n  hosts:\n    m1:\n    m1:\n", /line 2 has in hosts of a the key m1 twice/],
     ["a:\n\thosts:\n", /line 2 is no YAML/],
     ["a: &a\n  children:\n    b:\n      children:\n        a: *a\n", /line 5 .*descendant/],
     ["plugin: aws_ec2\n", /line 1 .*plugin/],
@@ -380,6 +413,59 @@ describe("a YAML inventory", () => {
     it(`refuses ${JSON.stringify(text)}`, () =>
       assert.throws(() => dropHost(text, host("m1"), "yaml"), refusal(message)));
   }
+
+  const flows: [string, string][] = [
+    ["{m0: , m1: }", "{m0:  }"],
+    ["{m1: {k: v}, m0: {k: w}}", "{m0: {k: w}}"],
+    ["{m1, m0}", "{m0}"],
+    ["{m1}", "{}"],
+    ['{"m1": {"k": "}, \\" {"}, "m0": {}}', '{"m0": {}}'],
+    ['{ "m0": null, "m1": null }', '{ "m0": null }'],
+    ["{'m[0:2]': {k: v}, m9: }", "{'m0': {k: v}, 'm2': {k: v}, m9: }"],
+    [
+      "{\n    m0: {},  # zero\n    m1: {},  # one\n    # nine\n    m9: {}\n  }",
+      "{\n    m0: {},  # zero\n    # nine\n    m9: {}\n  }",
+    ],
+    ["{\n    m0: {}, # zero, first\n    # one\n    m1: {}\n  }", "{\n    m0: {} # zero, first\n    # one\n  }"],
+    ["{\n    m0: {},\n    m1: {},\n  }", "{\n    m0: {},\n  }"],
+  ];
+  for (const [flow, rest] of flows)
+    it(`takes it out of ${JSON.stringify(flow)}`, () => {
+      const file = (hosts: string) => `a:\n  hosts: ${hosts}\n  vars: {x: y}\n`;
+      const { text } = dropHost(file(flow), host("m1"), "yaml");
+      assert.equal(text, file(rest));
+      assert.deepEqual(groupsOf(text, "yaml"), without(groupsOf(file(flow), "yaml"), "m1"));
+    });
+
+  const shared: [string, string][] = [
+    // an anchor that only lines of the host use goes with it
+    ["a:\n  hosts:\n    m1: &x {k: v}\nb:\n  hosts:\n    m1: *x\n    m2:\n", "a:\n  hosts:\nb:\n  hosts:\n    m2:\n"],
+    [
+      "a:\n  hosts: &h\n    m1:\n    m2:\nb:\n  hosts:\n    <<: *h\n    m3:\n",
+      "a:\n  hosts: &h\n    m2:\nb:\n  hosts:\n    <<: *h\n    m3:\n",
+    ],
+    ["a: &a\n  hosts:\n    m1:\n    m2:\nb: *a\n", "a: &a\n  hosts:\n    m2:\nb: *a\n"],
+    // one that others use moves to the first of them
+    [
+      "a:\n  hosts:\n    m1: &x {k: v}\n    m2: *x # c\n    m3: *x\n",
+      "a:\n  hosts:\n    m2: &x {k: v} # c\n    m3: *x\n",
+    ],
+    [
+      "a:\n  hosts:\n    m1: &x # one\n      k: v\n\n      l: |\n        # two\n    # three\n    m2: *x # c\n    m3: *x\n",
+      "a:\n  hosts:\n    # three\n    m2: &x # one # c\n      k: v\n\n      l: |\n        # two\n    m3: *x\n",
+    ],
+    [
+      "a:\n  hosts:\n    m1: &x\n      k: v\nb:\n  children:\n    c:\n      hosts:\n        m1:\n        m2:\n          <<: *x",
+      "a:\n  hosts:\nb:\n  children:\n    c:\n      hosts:\n        m2:\n          <<: &x\n            k: v\n",
+    ],
+    ["a:\n  hosts:\n    m1: {p: &p !vault '$A'}\n    m2: {q: *p}\n", "a:\n  hosts:\n    m2: {q: &p !vault '$A'}\n"],
+    ['a:\n  hosts:\n    "m[1:2]": {k: v}\n', 'a:\n  hosts:\n    "m2": {k: v}\n'],
+  ];
+  for (const [text, rest] of shared)
+    it(`resolves ${JSON.stringify(text)}`, () => {
+      assert.equal(dropHost(text, host("m1"), "yaml").text, rest);
+      assert.equal(editInventory(text, "yaml", [host("m1")]).text, rest);
+    });
 
   it("is not restored by itself", () => {
     const before = fixture("ose.yaml");

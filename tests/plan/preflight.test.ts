@@ -248,6 +248,17 @@ describe("one thing wrong: one sentence (4→3)", () => {
       /^this machine: \/h: /,
     ],
     [
+      "an inventory whose edit would change another host",
+      {
+        ...world,
+        inventory: fileOf(
+          "/h",
+          `${inventoryText(4)}[x:children]\nmaster-3.example.com\n[master-3.example.com]\n[y]\nmaster-3.example.com x=1\nnode-9\n[master-3.example.com:children]\ny\n`,
+        ),
+      },
+      /^this machine: \/h: taking out master-3\.example\.com would change the inventory otherwise: node-9 would have another value of x; edit it by hand$/,
+    ],
+    [
       "too little room",
       withMaster(world, master(1), { freeForBackup: 50 * 2 ** 20, backupNeed: 3 * 2 ** 20 }),
       /^master-1\.example\.com: 50 MiB are free for backups below \/backup and 54 MiB are needed: make room first$/,
@@ -554,6 +565,17 @@ describe("adoption", () => {
     const later = judge(so, change, four);
     assert.deepEqual(later.refusals, []);
     assert.match(later.notes.join("\n"), /^master-3\.example\.com is declared and not in \[masters\]/m);
+  });
+  it("in the inventory under another name", () => {
+    const aliases = inventoryText(4)
+      .replaceAll(/^master-([0-3])\.example\.com/gm, "m$1")
+      .replace("[masters]\nm0", "[masters]\nm0 ansible_host=192.168.55.8");
+    const text = [
+      "m1 ansible_host=192.168.55.12",
+      "m2 ansible_host=192.168.55.13",
+      "m3 ansible_host=192.168.55.21",
+    ].reduce((now, line) => swap(now, `${line.slice(0, 2)}\n`, `${line}\n`), aliases);
+    assert.deepEqual(refusals({ ...world, inventory: fileOf("/h", text) }, change, undefined), []);
   });
   it("another count in master-config is a note", () => {
     const so = withFile(world, master(0), "masterConfig", (text) =>

@@ -3,7 +3,7 @@ import { type BalancerFacts, isReachable } from "../facts.ts";
 import { type FileEntry, bindsFor } from "../haproxy.ts";
 import { portOf } from "../haproxy-probe.ts";
 import type { HostIdentity } from "../host.ts";
-import { resolveInventory } from "../inventory.ts";
+import { orderOf } from "../inventory.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
 import {
   apiLines,
@@ -17,7 +17,7 @@ import {
 import { nobodyLeaves } from "../plans/asked.ts";
 import { escapeControls } from "../quote.ts";
 import { apiOf } from "../settings.ts";
-import { type Change, entries } from "../steps.ts";
+import { type Change, entries, identityOf } from "../steps.ts";
 import { decide } from "../topology.ts";
 import { type Judgement, type Check, names, orNothing, refusalOf } from "./judgement.ts";
 
@@ -129,11 +129,12 @@ export const inventory: Check = (world, change, before) => {
   if (!isReachable(world.inventory))
     return { refusals: [`the inventory cannot be read (${where}): ${world.inventory.unreachable}`] };
   const file = world.inventory;
-  const wrong = refusalOf(() => resolveInventory(file.text, inventoryForm(path))).map(
-    (why) => `the inventory is not understood (${where}): ${why}`,
-  );
+  const identities = names(change.survivors).map((name) => identityOf(name, change.survivors));
+  let listed: readonly string[] = [];
+  const wrong = refusalOf(() => {
+    listed = orderOf(file.text, inventoryForm(path), "masters", identities);
+  }).map((why) => `the inventory is not understood (${where}): ${why}`);
   if (wrong.length > 0) return { refusals: wrong };
-  const listed = resolveInventory(file.text, inventoryForm(path)).groups["masters"] ?? [];
   const missing = names(change.survivors)
     .filter((name) => !listed.includes(name))
     .map((name) => `${name} is declared and not in [masters] of the inventory (${where})`);

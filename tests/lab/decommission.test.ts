@@ -232,17 +232,20 @@ test("a file that changed between preview --save-plan and up --plan is refused b
 
 test("a budget that appears after the rehearsal blocks the drain: told, put back as configured, and etcd is not touched", async () => {
   const before = readFileSync(stack.config, "utf8");
-  stack.edit((text) => `${text}  openshift-masters:drain: { timeout: 10, blocked: put-back }\n`);
+  const drain = "  openshift-masters:drain: { timeout: 10, blocked: put-back }\n";
+  stack.edit((text) => text.replace(/^ {2}openshift-masters:acknowledge/m, (key) => drain + key));
   const budget =
     '{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"none-may-go","namespace":"demo"},"spec":{"minAvailable":4,"selector":{"matchLabels":{"app":"web"}}}}';
   let made: Promise<Ran> | undefined;
-  const ran = await stack.watchedUp((output) => {
-    if (output.includes("[LoadBalancerPool lb-0.example.com] 1/"))
-      made ??= on("master-0", `echo '${budget}' | oc create -f -`);
-  });
-  assert.match((await made)?.output ?? "no", /created/);
+  const ran = await stack
+    .watchedUp((output) => {
+      if (output.includes("[LoadBalancerPool lb-0.example.com] 1/"))
+        made ??= on("master-0", `echo '${budget}' | oc create -f -`);
+    })
+    .finally(() => stack.edit(() => before));
+  const created = await made;
   await on("master-0", "oc delete pdb none-may-go -n demo");
-  stack.edit(() => before);
+  assert.match(created?.output ?? ran.output.slice(-4000), /created/);
   assert.notEqual(ran.code, 0, ran.output.slice(-4000));
   assert.match(ran.output, /demo\/web-[^]*none-may-go/);
   assert.match(ran.output, /lb-1\.example\.com: master-4\.example\.com is back in its pools, proved UP/);

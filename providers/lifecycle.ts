@@ -10,9 +10,8 @@ import { escapeControls } from "./plan/quote.ts";
 import { Refusal, messageOf } from "./plan/refusal.ts";
 import type { Settings } from "./plan/settings.ts";
 import { editsOf, labelOf, render } from "./plan/show.ts";
-import { type Change, type Extra, type Step, type World, batchesOf } from "./plan/steps.ts";
-import { apply } from "./remote/apply.ts";
-import { atPoint } from "./remote/fault.ts";
+import type { Change, Extra, Step, World } from "./plan/steps.ts";
+import { type Carried, carryOut } from "./remote/carry-out.ts";
 import type { Session } from "./remote/session.ts";
 
 /** A resource's inputs: one map keyed by host name, and whatever else it declares; `retired` and `files` are added by check. */
@@ -31,6 +30,8 @@ export interface Kind {
   readonly asks?: readonly Extra[];
   /** What is still to be done; pure. */
   plan(world: World, change: Change, inputs: Inputs): Step[];
+  /** Hosts that may be left behind and could not be asked, with the reason. */
+  unasked?(world: World): Readonly<Record<string, string>>;
   /** The plan does not follow from the world: it is carried out at every create and update (a fresh backup). */
   readonly always?: boolean;
   /** May it be done? Only Preflight asks. */
@@ -68,6 +69,9 @@ const justSeen = 5;
 
 /** Seconds that Preflight waits for what may pass by itself. */
 const patience = 60;
+
+/** Hosts that are told one by one. */
+const mostTold = 20;
 
 interface Asked {
   readonly change: Change;
@@ -197,9 +201,8 @@ class Lifecycle {
     const session = this.#session();
     const asked = changeOf(kind, session.settings, news, olds);
     const record = structuredClone((olds["record"] ?? {}) as Record<string, { at: string; steps: object[] }>);
-    const records: { step: Step; record: object }[] = [];
+    const so: Carried = { done: new Set(), records: [], left: new Map() };
     let steps: Step[] = [];
-    const done = new Set<Step>();
     const before = new Map(session.connections.sentTo);
     try {
       // the resource before has just looked; everything is asked again if that is long ago or anything was changed since
@@ -208,55 +211,54 @@ class Lifecycle {
       if (judgement.refusals.length > 0)
         throw new Refusal(`refused, nothing was touched: ${judgement.refusals.join("; ")}`);
       steps = kind.plan(world, change, news);
-      for (const step of steps) requirePlanned(step, news);
-      for (const batch of batchesOf(steps)) {
-        const ended = await Promise.allSettled(
-          batch.map(async (step) => {
-            const number = steps.indexOf(step) + 1;
-            const which = `${number}/${steps.length}`;
-            this.#say(news, `${which} ${labelOf(step)} …`);
-            const started = Date.now();
-            const say = (text: string) => this.#say(news, `     ${text}`);
-            const point = { resource: kind.type, number, does: step.do };
-            const remembered = await atPoint(point, () => apply({ session, change, say }, step));
-            if (remembered !== undefined) records.push({ step, record: remembered });
-            const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
-            this.#say(news, `${which} done in ${took}`);
-            this.#note(record, asked, step, took);
-            done.add(step);
-          }),
-        );
-        // whatever one of them met, the others have ended before anything else is done or said
-        const failures = ended.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
-        if (failures.length > 0) throw together(failures);
-      }
+      const context = { session, change, say: (text: string) => this.#say(news, text) };
+      const refused = (step: Step) => unplanned(step, news);
+      const note = (step: Step, took: string) => this.#note(record, asked, step, took);
+      await carryOut(context, { resource: kind.type, steps, refused, note }, so);
       const after = await session.look(asked.change, asked.retired, kind.asks);
-      const left = kind.always === true ? [] : kind.plan(after.world, after.change, news);
-      if (left.length > 0)
-        throw new Error(`the steps were carried out and the hosts still show undone: ${left.map(labelOf).join("; ")}`);
-      const { connections, commands } = session.connections.stats;
-      const cost = [...new Set(steps.map(({ host }) => host))].map(
-        (host) => `${host} ${(session.connections.sentTo.get(host) ?? 0) - (before.get(host) ?? 0)}`,
-      );
-      if (done.size > 0)
-        this.#say(
-          news,
-          `proved; commands: ${cost.join(", ")}; ssh so far: ${connections} connections, ${commands} commands`,
+      const undone = kind.always === true ? [] : kind.plan(after.world, after.change, news);
+      const failed = undone.filter((step) => step.apart !== true);
+      if (failed.length > 0)
+        throw new Error(
+          `the steps were carried out and the hosts still show undone: ${failed.map(labelOf).join("; ")}`,
         );
+      const isDue = Object.keys(asked.change.leaving).length > 0 && this.#isDue(olds, news);
+      const unasked = Object.entries(kind.unasked?.(after.world) ?? {}).filter(
+        ([host]) => isDue || host in mapOf(olds["left"]),
+      );
+      const left = leftBehind(unasked, undone, so.left);
+      const notDone = steps.filter((step) => step.host in left && !so.done.has(step));
+      if (so.done.size > 0) this.#say(news, `proved; ${this.#cost(steps, before)}`);
+      for (const [host, why] of Object.entries(left))
+        this.#say(news, `left behind, to be done by the next \`pulumi up\`: ${host}: ${why}`);
       const at = new Date().toISOString();
       for (const one of Object.values(record)) one.at ||= at;
       return {
         ...this.#kept(news, olds),
         ...this.#facts(after.world, after.change, news),
-        ...kind.remember?.(records, olds),
-        pending: [],
+        ...kind.remember?.(so.records, olds),
+        ...(kind.unasked === undefined ? {} : { left }),
+        pending: pendingOf(left, [...undone, ...notDone]),
         record,
         unreachable: [],
       };
     } catch (error) {
-      const left = steps.filter((step) => !done.has(step));
-      throw this.#failed(error, news, olds, left, records, record);
+      const left = steps.filter((step) => !so.done.has(step));
+      throw this.#failed(error, news, olds, left, so.records, record);
     }
+  }
+
+  /** Commands that the hosts of these steps were sent since. */
+  #cost(steps: readonly Step[], before: ReadonlyMap<string, number>): string {
+    const { stats, sentTo } = this.#session().connections;
+    const sent = [...new Set(steps.map(({ host }) => host))].map(
+      (host) => [host, (sentTo.get(host) ?? 0) - (before.get(host) ?? 0)] as const,
+    );
+    const told =
+      sent.length > mostTold
+        ? `${sent.reduce((sum, [, n]) => sum + n, 0)} on ${sent.length} hosts`
+        : sent.map(([host, n]) => `${host} ${n}`).join(", ");
+    return `commands: ${told}; ssh so far: ${stats.connections} connections, ${stats.commands} commands`;
   }
 
   /** Writes a step down for every host that leaves by this change. */
@@ -318,6 +320,8 @@ class Lifecycle {
       const undone =
         kind.always === true ? ((await kind.lost?.(props)) ?? []) : kind.plan(world, change, props).map(labelOf);
       for (const one of [...undone, ...(kind.notes?.(world, change, props) ?? [])]) this.#say(props, `drift: ${one}`);
+      for (const [host, why] of Object.entries(mapOf(props["left"])))
+        this.#say(props, `left behind by an earlier run: ${host}: ${why}`);
       const unreachable = [...Object.entries(world.masters), ...Object.entries(world.balancers)].flatMap(
         ([name, facts]) => ("unreachable" in facts ? [`${name}: ${facts.unreachable}`] : []),
       );
@@ -336,23 +340,37 @@ class Lifecycle {
   }
 }
 
-/** One error for all that failed at the same time. */
-function together(failures: readonly unknown[]): unknown {
-  if (failures.length === 1) return failures[0];
-  const told = failures.map((one) => (one instanceof Error ? one.message : String(one)));
-  return new Error(told.join("\n"), { cause: failures[0] });
+/** Hosts that were left behind, with one line of why: what could not be asked, what shows something undone, what failed. */
+function leftBehind(
+  unasked: readonly (readonly [string, string])[],
+  undone: readonly Step[],
+  failed: ReadonlyMap<string, string>,
+): Record<string, string> {
+  const shown = undone.map((step) => [step.host, `it still shows undone: ${step.title}`] as const);
+  const all = Object.fromEntries([...unasked, ...shown, ...failed]);
+  return Object.fromEntries(Object.entries(all).map(([host, why]) => [host, firstLine(why)]));
 }
 
-/** Every edit was shown by check, and the file is still the one that was shown. */
-function requirePlanned(step: Step, inputs: Inputs): void {
+const firstLine = (text: string): string => escapeControls(text.replace(/(; last lines:)?\n[^]*/, ""));
+
+/** What the next run has to do on them; where that is not known, to ask. */
+function pendingOf(left: Readonly<Record<string, string>>, steps: readonly Step[]): string[] {
+  const known = steps.filter(({ host }) => host in left);
+  const unknown = Object.keys(left).filter((one) => !known.some(({ host }) => host === one));
+  return [...new Set(known.map(labelOf)), ...unknown.map((host) => `${host}: ask what is left to do`)];
+}
+
+/** Every edit was shown by check, and the file is still the one that was shown; else why it is not made. */
+function unplanned(step: Step, inputs: Inputs): Refusal | undefined {
   const files = mapOf(inputs["files"]);
   for (const edit of editsOf(step)) {
     const planned = files[`${step.host}:${edit.before.path}`];
     if (planned === edit.before.sha256) continue;
-    throw new Refusal(
+    return new Refusal(
       `${step.host}: ${edit.before.path} ${planned === undefined ? "is not in the plan that was shown" : "was changed after the plan was shown"}: nothing was written; run \`pulumi up\` again and look at the new plan`,
     );
   }
+  return undefined;
 }
 
 /** JSON with sorted keys: maps are equal whatever their order. */

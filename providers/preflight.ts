@@ -27,7 +27,7 @@ export const preflight = {
   type: "Preflight",
   list: "masters",
   also: ["acknowledge"],
-  asks: ["budgets", "sweep"],
+  asks: ["budgets", "sweep", "census"],
   plan: () => [],
   judge,
 } satisfies Kind;

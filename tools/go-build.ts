@@ -19,6 +19,8 @@ export interface GoBuild {
   /** Folder under the cache folder, with the version in its name. */
   into: string;
   programs: readonly GoProgram[];
+  /** Source files of the modules that are built without, e.g. `github.com/coreos/etcd/client/keys.generated.go`. */
+  without?: readonly string[];
   /** What a build from nothing takes, for the disk check; Go's own caches are most of it. */
   diskGiB: number;
 }
@@ -27,7 +29,7 @@ export interface GoBuild {
  * The folder with the programs, built now if one is missing: once a machine, by one process at a time, each renamed into
  * place when it is whole. Throws `Missing` when there is no Go or no space, `Failed` when a build fails.
  */
-export async function goBuild({ modules, into, programs, diskGiB }: GoBuild): Promise<string> {
+export async function goBuild({ modules, into, programs, without = [], diskGiB }: GoBuild): Promise<string> {
   const folder = join(cacheFolder(), into);
   const missing = () => programs.filter(({ name }) => !existsSync(join(folder, name)));
   if (missing().length === 0) return folder;
@@ -35,14 +37,14 @@ export async function goBuild({ modules, into, programs, diskGiB }: GoBuild): Pr
   await locked(
     join(cacheFolder(), "locks", into),
     async () => {
-      for (const program of missing()) await build(program, modules, folder);
+      for (const program of missing()) await build(program, modules, folder, without);
     },
     () => say(`another run is building ${into}; waiting for it`),
   );
   return folder;
 }
 
-async function build(program: GoProgram, modules: string, folder: string): Promise<void> {
+async function build(program: GoProgram, modules: string, folder: string, without: readonly string[]): Promise<void> {
   const source = join(cacheFolder(), "src", `${basename(folder)}-${program.name}`);
   rmSync(source, { recursive: true, force: true });
   cpSync(modules, source, { recursive: true });
@@ -54,11 +56,16 @@ async function build(program: GoProgram, modules: string, folder: string): Promi
   const alive = setInterval(() => say(`${title}: ${seconds(Date.now() - started)} so far`), 30_000);
   try {
     const ldflags = ["-s -w", program.ldflags].filter(Boolean).join(" ");
-    await run("go", ["build", "-trimpath", "-ldflags", ldflags, "-o", unfinished, program.package], {
-      cwd: source,
-      env: { CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOFLAGS: "-buildvcs=false -mod=mod", GOWORK: "off" },
-      log: join(cacheFolder(), "log", `${basename(folder)}-${program.name}.log`),
-    });
+    const log = join(cacheFolder(), "log", `${basename(folder)}-${program.name}.log`);
+    const go = (args: readonly string[], mod = "mod") => {
+      const env = { CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOFLAGS: `-buildvcs=false -mod=${mod}`, GOWORK: "off" };
+      return run("go", args, { cwd: source, env, log });
+    };
+    // Go takes no module apart, but a copy of them all
+    if (without.length > 0) await go(["mod", "vendor"]);
+    for (const file of without) rmSync(join(source, "vendor", file));
+    const made = ["build", "-trimpath", "-ldflags", ldflags, "-o", unfinished, program.package];
+    await go(made, without.length > 0 ? "vendor" : "mod");
     renameSync(unfinished, join(folder, program.name));
     say(`${title}: done in ${seconds(Date.now() - started)}`);
   } finally {

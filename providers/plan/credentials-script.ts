@@ -1,4 +1,5 @@
 /** Pure: which credentials are on a host, as a script, and the reader of what it prints. Names, subjects and ends of certificates come back; never what is in a key. */
+import { endOf } from "./certificates.ts";
 import type { Credential } from "./credentials.ts";
 import { partsOf, prelude } from "./probe.ts";
 import { escapeControls, quote, sh } from "./quote.ts";
@@ -101,7 +102,6 @@ function certificateIn(line: string): Pick<FoundCredential, "subject" | "notAfte
   if (line === "token") return { token: true };
   const [, subject] = /^subject=\s*([^=].{0,300})$/.exec(line) ?? [];
   if (subject !== undefined) return { subject: escapeControls(subject).slice(0, 200) };
-  const [, end = ""] = /^notAfter=([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT)$/.exec(line) ?? [];
-  const at = Date.parse(end);
-  return Number.isNaN(at) ? {} : { notAfter: new Date(at).toISOString() };
+  const at = endOf(line);
+  return at === undefined ? {} : { notAfter: new Date(at * 1000).toISOString() };
 }

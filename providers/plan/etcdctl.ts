@@ -13,6 +13,8 @@ export interface ListedMember {
   readonly peerURLs: string[];
   readonly clientURLs: string[];
   readonly started: boolean;
+  /** It has no vote (3.4 and later). */
+  readonly learner: boolean;
 }
 
 /** One element of `endpoint status -w json`. Ids in hex; `leaderId` is "0" when the member knows no leader. */
@@ -90,21 +92,22 @@ function v3Member(line: string): ListedMember | undefined {
   const known = /^[0-9a-f]{1,16}$/i.test(id) && /^(un)?started$/.test(status) && /^(true|false)?$/.test(learner ?? "");
   if (!known || clients === undefined || more.length > 0 || /\s/.test(`${name}${peers}${clients}`)) return undefined;
   if ((status === "started") === (name === "")) return undefined;
-  return member(id, name, peers, clients, status === "started");
+  return member(id, name, peers, clients, status === "started", learner === "true");
 }
 
-function member(id: string, name = "", peers = "", clients = "", started: boolean): ListedMember {
+function member(id: string, name = "", peers = "", clients = "", started: boolean, learner = false): ListedMember {
   const urls = (list: string): string[] => list.split(",").filter((url) => url !== "");
-  return { id: id.toLowerCase(), name, peerURLs: urls(peers), clientURLs: urls(clients), started };
+  return { id: id.toLowerCase(), name, peerURLs: urls(peers), clientURLs: urls(clients), started, learner };
 }
 
 /**
  * `endpoint status -w json`. Endpoints that did not answer are missing from it (the reason is on stderr): compare with what was
- * asked. A list of none is printed as `null`.
+ * asked. A list of none is printed as `null`. Lines that are not the list (of stderr, in the same stream) are passed over.
  * @throws Refusal when the text is not that JSON, or an element lacks its member id.
  */
 export function parseEndpointStatus(json: string): EndpointStatus[] {
-  const list = exactJson(json, "endpoint status") ?? [];
+  const printed = linesOf(json).find((line) => line.startsWith("[") || line === "null") ?? json;
+  const list = exactJson(printed, "endpoint status") ?? [];
   if (!Array.isArray(list)) throw new Refusal("endpoint status: not a list of endpoints");
   return list.map((element: unknown) => {
     const outer = fieldsOf(element);
@@ -126,7 +129,7 @@ export function parseEndpointStatus(json: string): EndpointStatus[] {
 }
 
 /**
- * v3 `endpoint health`, stdout and stderr together (3.3 and later print some of it on stderr). Other lines are log lines and are
+ * v3 `endpoint health`, stdout and stderr together (etcdctl 3.2 to 3.4 prints all of it on stderr). Other lines are log lines and are
  * passed over: an endpoint without a line is not healthy.
  */
 export function parseHealth(output: string): EndpointHealth[] {
@@ -196,7 +199,7 @@ export function parseCount(stdout: string): { revision: string; count: number } 
 }
 
 /** JSON whose bare integers become strings: `JSON.parse` would round ids and revisions above 2^53. Strings pass untouched. */
-function exactJson(json: string, what: string): unknown {
+export function exactJson(json: string, what: string): unknown {
   const token = /"(?:\\.|[^"\\])*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
   const quoted = json.replace(token, (match) => (/^-?\d+$/.test(match) ? `"${match}"` : match));
   try {
@@ -206,11 +209,11 @@ function exactJson(json: string, what: string): unknown {
   }
 }
 
-function fieldsOf(value: unknown): Record<string, unknown> {
+export function fieldsOf(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
-function text(value: unknown): string {
+export function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
@@ -221,7 +224,7 @@ function linesOf(output: string): string[] {
     .filter((line) => line !== "");
 }
 
-function notUnderstood(what: string, line: string): never {
+export function notUnderstood(what: string, line: string): never {
   throw new Refusal(
     `${what}: cannot make out "${line.slice(0, 200)}"; nothing is decided on an answer that is not understood`,
   );

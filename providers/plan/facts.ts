@@ -1,5 +1,6 @@
 /** What was seen of the hosts, as data: the output of the probes, taken apart. Nothing here is trusted beyond its form. */
 import { createHash } from "node:crypto";
+import { type CertificateFacts, certificateFacts } from "./certificates.ts";
 import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type EndpointStatus,
@@ -57,6 +58,8 @@ export interface Readiness {
 
 export interface EtcdFacts {
   readonly via: EtcdctlVia;
+  /** Version of the etcdctl there, which need not be etcd's own; empty: unknown. */
+  readonly etcdctl: string;
   readonly members: readonly ListedMember[];
   /** Of this host's own member. */
   readonly status: EndpointStatus | undefined;
@@ -96,6 +99,8 @@ export interface MasterFacts {
   readonly unreadable: readonly string[];
   readonly pods: readonly string[];
   readonly disabledPods: readonly string[];
+  /** /var/lib/etcd/member is there. */
+  readonly etcdData: boolean;
   readonly configChanged: number;
   readonly listeners: readonly Listener[];
   readonly nodeService: ServiceFacts | undefined;
@@ -109,6 +114,8 @@ export interface MasterFacts {
   readonly trust: { readonly openshift: readonly string[]; readonly etcd: readonly string[] };
   /** openssl is there, to prove a certificate authority by. */
   readonly openssl: boolean;
+  /** Of etcd: those that are here, where openssl can tell. */
+  readonly certificates: readonly CertificateFacts[];
   readonly readiness: Readiness;
   /** Undefined when etcd could not be asked; `etcdSeen` says why. */
   readonly etcd: EtcdFacts | undefined;
@@ -255,6 +262,7 @@ export function masterFacts(stdout: string): MasterFacts {
     manifests: staticPods.map((name) => text(parts.get(`mounts:${name}`))).filter((manifest) => manifest !== ""),
     pods: linesOf(parts.get("pods")),
     disabledPods: linesOf(parts.get("disabled")),
+    etcdData: word(parts.get("etcd-data")) === "there",
     configChanged: Number(word(parts.get("config-mtime"))) || 0,
     listeners: linesOf(parts.get("started")).map((line) => ({
       port: Number(line.split(" ")[0]),
@@ -270,6 +278,7 @@ export function masterFacts(stdout: string): MasterFacts {
       etcd: trustOf(parts.get("trust"), "/etc/etcd/ca.crt"),
     },
     openssl: word(parts.get("openssl")).startsWith("/"),
+    certificates: certificateFacts(linesOf(parts.get("certificates"))),
     readiness: readinessOf(parts.get("ready")),
     etcd,
     etcdSeen: seen,
@@ -314,6 +323,7 @@ function etcdOf(parts: ReadonlyMap<string, Part>): { etcd: EtcdFacts | undefined
     return {
       etcd: {
         via,
+        etcdctl: /^etcdctl version: (\d+\.\d+\.\d+)/m.exec(text(parts.get("etcdctl")))?.[1] ?? "",
         members: parseMembers(text(list)),
         status: status?.state === 0 ? parseEndpointStatus(statusJson(text(status)))[0] : undefined,
         // an alarm list that cannot be had is no empty one

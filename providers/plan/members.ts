@@ -1,6 +1,7 @@
 /** Who is who in etcd: declared hosts and live members. */
+import { isCensus, revisionOf } from "./census.ts";
 import { authorityOf } from "./etcd-conf.ts";
-import type { ListedMember } from "./etcdctl.ts";
+import type { EndpointStatus, ListedMember } from "./etcdctl.ts";
 import { type EtcdFacts, type Hosts, isReachable } from "./facts.ts";
 import { Refusal } from "./refusal.ts";
 import { isAddressOf } from "./same-host.ts";
@@ -61,13 +62,23 @@ export function observedMembers(world: World, change: Change, etcd: EtcdFacts): 
   return etcd.members.map((member) => {
     const name = nameOf.get(member.id) ?? (member.name || member.id);
     const facts = world.masters[name];
+    const counted = isCensus(world.census) ? world.census.members[name] : undefined;
+    const status = counted?.id === member.id ? counted.status : undefined;
     return {
       name,
       id: member.id,
       started: member.started,
       healthy: isReachable(facts) && facts.etcd?.healthy === true,
       leader: etcd.status?.leaderId === member.id,
+      learner: member.learner,
       alarms: etcd.alarms.filter((alarm) => alarm.memberId === member.id).map((alarm) => alarm.alarm),
+      version: versionOf(status ?? (isReachable(facts) ? facts.etcd?.status : undefined)),
+      // only the census asks all at one moment: those of a busy cluster would differ by the time between two questions
+      revision: revisionOf(status),
     };
   });
 }
+
+/** Empty when it is no version. */
+const versionOf = (status: EndpointStatus | undefined): string =>
+  /^\d+\.\d+[\w.+-]{0,40}$/.test(status?.version ?? "") ? (status?.version ?? "") : "";

@@ -35,7 +35,7 @@ export { planNodeRemoval } from "./plans/node.ts";
 export { planStaticPods } from "./plans/static-pods.ts";
 export { planMembership } from "./plans/membership.ts";
 export { planMasterConfig } from "./plans/master-config.ts";
-export { planFlannel, planEndpoints } from "./plans/network.ts";
+export { planFlannel, planEndpoints, unaskedNodes } from "./plans/network.ts";
 export { inventoryForm, planInventory } from "./plans/inventory.ts";
 
 /** The chain's planners whose plans follow from what the hosts show, each with its resource's type, in the chain's order. */

@@ -1,7 +1,8 @@
 /**
  * May the change be done? Everything is asked before anything is touched, and every refusal is told at once.
- * - always refused: a survivor that cannot be reached, is not ready or not a healthy member; an unknown or unstarted member; an alarm; a load balancer or inventory
- *   that is not understood; masters added and removed at once; a certificate authority that can
+ * - always refused: a survivor that cannot be reached, is not ready or not a healthy member; an unknown or unstarted member; an alarm;
+ *   several versions of etcd, differing data, a member that stays and is far behind or whose certificates end within a week; a load
+ *   balancer or inventory that is not understood; masters added and removed at once; a certificate authority that can
  *   neither be handed over nor taken from an archive; too little room for the backups;
  *   a manifest of etcd that leads to another host; a budget that would block the drain
  * - refused unless acknowledged by name: fewer than three masters, an even number, a leaving host that is gone, bare pods, local data
@@ -11,7 +12,9 @@ import type { Hosts } from "./facts.ts";
 import { declaredIsThere } from "./preflight/adoption.ts";
 import { direction, survivors, members, quorumAndRisks } from "./preflight/cluster.ts";
 import type { Judgement, Check } from "./preflight/judgement.ts";
+import { etcdHealth } from "./preflight/etcd-health.ts";
 import { drains } from "./preflight/drain.ts";
+import { gone, lease, returned } from "./preflight/gone.ts";
 import { leavingHosts, authority } from "./preflight/leaving.ts";
 import { balancers, inventory, nodes, room, editable, endpoints } from "./preflight/places.ts";
 import { named } from "./preflight/sweep.ts";
@@ -29,6 +32,7 @@ export function judge(world: World, change: Change, before: Hosts | undefined): 
     survivors,
     members,
     quorumAndRisks,
+    etcdHealth,
     declaredIsThere,
     balancers,
     leavingHosts,
@@ -40,6 +44,9 @@ export function judge(world: World, change: Change, before: Hosts | undefined): 
     endpoints,
     editable,
     named,
+    lease,
+    gone,
+    returned,
   ];
   const found = checks.map((check) => check(world, change, before));
   return {

@@ -3,6 +3,7 @@
  * whatever a host prints can neither end a part nor begin another.
  */
 import { asking } from "./authority-shell.ts";
+import { ends } from "./certificates.ts";
 import { quote, sh } from "./quote.ts";
 import { bracketed } from "./same-host.ts";
 
@@ -52,6 +53,7 @@ export const paths = {
   masterEnv: "/etc/origin/master/master.env",
   flanneld: "/etc/sysconfig/flanneld",
   adminKubeconfig: "/etc/origin/master/admin.kubeconfig",
+  etcdData: "/var/lib/etcd/member",
 } as const;
 
 /** Manifests of a master's static pods, where they are and where they are when disabled. */
@@ -61,7 +63,8 @@ export const staticPods = ["apiserver", "controller", "etcd"].flatMap((name) =>
 
 export const nodeServices = ["origin-node", "atomic-openshift-node"] as const;
 
-const certificates = "--cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --cacert /etc/etcd/ca.crt";
+/** etcdctl's options for the member's own certificates, v3. */
+export const memberCertificates = "--cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --cacert /etc/etcd/ca.crt";
 const certificates2 = "--cert-file /etc/etcd/peer.crt --key-file /etc/etcd/peer.key --ca-file /etc/etcd/ca.crt";
 
 /** The client URL of the etcd member at a declared address. */
@@ -69,17 +72,17 @@ export const clientUrl = (address: string): string => `https://${bracketed(addre
 
 /**
  * Shell functions `e3` and `e2`: etcdctl with the member's own certificates against the member on this host, and `$via`: etcdctl of
- * the host, else in the etcd pod by `master-exec`, else there by `oc exec`.
+ * the host, else in the etcd pod by `master-exec`, else there by `oc exec`. One call takes 15 seconds at most, or `etcd_timeout`.
  */
 export function etcdShell(address: string): string {
   const endpoint = quote(clientUrl(address));
   return `via=none; command -v etcdctl >/dev/null 2>&1 && via=host
 if [ $via = none ] && [ -x /usr/local/bin/master-exec ]; then via=master-exec; fi
 if [ $via = none ] && command -v oc >/dev/null 2>&1; then via=oc-exec; fi
-in_etcd() { case $via in host) timeout 15 env "$@" ;;
-  master-exec) timeout 15 /usr/local/bin/master-exec etcd etcd env "$@" ;;
-  *) KUBECONFIG=${paths.adminKubeconfig} HOME=/proc/self timeout 15 oc exec "master-etcd-$(hostname | tr A-Z a-z)" -n kube-system -c etcd -- env "$@" ;; esac; }
-e3() { in_etcd ETCDCTL_API=3 etcdctl ${certificates} --endpoints ${endpoint} --command-timeout 6s "$@"; }
+in_etcd() { case $via in host) timeout "\${etcd_timeout:-15}" env "$@" ;;
+  master-exec) timeout "\${etcd_timeout:-15}" /usr/local/bin/master-exec etcd etcd env "$@" ;;
+  *) KUBECONFIG=${paths.adminKubeconfig} HOME=/proc/self timeout "\${etcd_timeout:-15}" oc exec "master-etcd-$(hostname | tr A-Z a-z)" -n kube-system -c etcd -- env "$@" ;; esac; }
+e3() { in_etcd ETCDCTL_API=3 etcdctl ${memberCertificates} --endpoints ${endpoint} --command-timeout 6s "$@"; }
 e2() { in_etcd ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${endpoint} "$@"; }`;
 }
 
@@ -87,6 +90,12 @@ e2() { in_etcd ETCDCTL_API=2 etcdctl ${certificates2} --endpoints ${endpoint} "$
 export const readiness = (name: string, at = "127.0.0.1:8443"): string =>
   `${name}() { for p in healthz/ready readyz; do a=$(curl -gsk --max-time 5 -w '\\n%{http_code}' ${quote(`https://${at}/`)}"$p"); c=\${a##*
 }; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }`;
+
+/** What the member on this host says: parts that need `prelude` and `etcdShell`. */
+export const etcdAsked = `checked members e3 member list
+checked status e3 endpoint status -w json
+checked health e3 endpoint health
+checked alarms e3 alarm list`;
 
 /** Everything a master knows of itself: files, static pods, its etcd member, its API, its services. Reads only. */
 export function masterProbe(o: { address: string; backupDirectory: string }): string {
@@ -101,6 +110,8 @@ part pods ls -A ${paths.pods}
 part disabled ls -A ${paths.disabled}
 changed() { stat -Lc %Y ${paths.masterConfig} ${paths.masterEnv} 2>/dev/null | sort -n | tail -n 1; }
 part config-mtime changed
+data() { [ ! -e ${paths.etcdData} ] || echo there; }
+part etcd-data data
 part started started 2379 8443 8444
 ${nodeServices.map((unit) => `part service:${unit} systemctl show -p LoadState -p ActiveState -p UnitFileState ${unit}.service`).join("\n")}
 free() { d=$1; while [ ! -d "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" | tail -n 1; du -sk /etc/origin /etc/etcd /etc/sysconfig 2>/dev/null; }
@@ -109,16 +120,16 @@ ${asking}
 part authority authority
 part trust trust
 part openssl command -v openssl
+${ends}
+part certificates ends
 ${readiness("ready")}
 part ready ready
 ${etcdShell(o.address)}
 part via echo $via
+checked etcdctl e3 version
 listens() { ! command -v ss >/dev/null 2>&1 || ss -ltn "sport = :$1" 2>/dev/null | tail -n +2 | grep -q .; }
 if [ $via != none ] && listens 2379; then
-checked members e3 member list
-checked status e3 endpoint status -w json
-checked health e3 endpoint health
-checked alarms e3 alarm list
+${etcdAsked}
 checked v2 e2 ls /
 fi
 `;

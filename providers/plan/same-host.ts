@@ -31,3 +31,7 @@ export const bracketed = (address: string): string => (address.includes(":") ? `
 export function isIpLiteral(address: string): boolean {
   return /^\d+(?:\.\d+){3}$/.test(address) || (address.includes(":") && /^[0-9a-fA-F:.]+$/.test(address));
 }
+
+/** Whether what a host calls itself is this name, whole or its first label. */
+export const isCalled = (called: string, name: string): boolean =>
+  called !== "" && (called === name || name.startsWith(`${called}.`));

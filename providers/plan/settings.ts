@@ -99,6 +99,19 @@ const schema = z.strictObject({
       blocked: z.enum(["leave", "put-back"]).default("leave"),
     })
     .prefault({}),
+  etcd: z
+    .strictObject({
+      // etcd's data of a host whose member is removed: false leaves it where it is; true renames it, on that host and by the run that removes
+      // the member, to /var/lib/etcd/member.removed-<run>, so that no etcd starts on it again. Nothing is ever deleted
+      purge: z.boolean().default(false),
+    })
+    .prefault({}),
+  flannel: z
+    .strictObject({
+      // nodes that are done at the same time; masters go before them, one by one
+      atOnce: z.int().min(1).max(100).default(10),
+    })
+    .prefault({}),
   acknowledge: z
     .array(
       z.string().regex(/^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data):[a-z0-9.-]+)$/, {

@@ -1,6 +1,7 @@
 /** The plan as data: what will be done, where, in which order. The only interpreter is `providers/remote/apply.ts`. */
 import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
 import type { BudgetFacts, Unknown } from "./budgets.ts";
+import type { Census } from "./census.ts";
 import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type ClusterFacts,
@@ -33,6 +34,8 @@ export interface World {
   readonly sketches?: Readonly<Record<string, Sketch>>;
   /** Who still names the hosts that leave; absent when nobody asked, or nobody leaves. */
   readonly sweep?: Sweep;
+  /** Where etcd's members stand, all asked at one moment; absent when nobody asked, or no member is to be removed. */
+  readonly census?: Census | Unknown;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -44,8 +47,8 @@ export interface LocalFacts {
   readonly keyFlaw: string | undefined;
 }
 
-/** What is asked besides, in a round of its own, by those resources that need it. */
-export type Extra = "sweep" | "budgets";
+/** What is asked besides, in a round of its own, by those resources that need it; `nodes` are in every world, and are asked anew. */
+export type Extra = "sweep" | "budgets" | "census" | "nodes";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {
@@ -61,6 +64,8 @@ interface Shown {
   readonly title: string;
   /** What will be run, as far as it is known beforehand. */
   readonly commands?: readonly string[];
+  /** Its host goes beside others of the kind, and is left behind where a step of it fails: the rest goes on. */
+  readonly apart?: true;
 }
 
 /** A file to be replaced as a whole; the text is secret until it is masked. */
@@ -143,7 +148,12 @@ export type Step = Shown &
         readonly lease: boolean;
       }
     | { readonly do: "move-leader"; readonly member: string; readonly to: string }
-    | { readonly do: "remove-member"; readonly member: string }
+    /** The leader's etcd pod goes off before its member is removed: etcd 3.2 cannot move leadership otherwise. */
+    | { readonly do: "stop-leader"; readonly member: string }
+    /** `of`: the host that leaves. */
+    | { readonly do: "remove-member"; readonly member: string; readonly of: string }
+    /** etcd's data of a host that has left gets another name beside it. */
+    | { readonly do: "set-aside-data" }
     | { readonly do: "put-back"; readonly node: HostIdentity; readonly balancer: string }
     | {
         readonly do: "restart-master";
@@ -165,18 +175,6 @@ export type Step = Shown &
         readonly gone: string | undefined;
       }
   );
-
-/** Steps in the order they are carried out; those of one batch go at the same time: backups, one of each host. */
-export function batchesOf(steps: readonly Step[]): Step[][] {
-  const batches: Step[][] = [];
-  for (const step of steps) {
-    const last = batches.at(-1);
-    const joins = step.do === "backup" && last?.every((one) => one.do === "backup" && one.host !== step.host) === true;
-    if (joins) last.push(step);
-    else batches.push([step]);
-  }
-  return batches;
-}
 
 /** A host as the editors see it. */
 export const identityOf = (name: string, hosts: Hosts): HostIdentity => ({ name, addresses: [hosts[name] ?? name] });

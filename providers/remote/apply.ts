@@ -8,7 +8,8 @@ import { awaitEndpoints, cordon, deleteNode } from "./apply/cluster.ts";
 import { type Context, hostOf, permit, until } from "./apply/context.ts";
 import { drain } from "./apply/drain.ts";
 import { editLocal, editRemote } from "./apply/edit.ts";
-import { moveLeader, removeMember } from "./apply/etcd.ts";
+import { removeMember, setAsideData } from "./apply/etcd.ts";
+import { moveLeader, stopLeader } from "./apply/leadership.ts";
 import { disable, restartMaster } from "./apply/pods.ts";
 import { report } from "./apply/report.ts";
 import { etcdConfigContent, masterContent } from "../plan/backup-script.ts";
@@ -28,7 +29,7 @@ export function apply(context: Context, step: Step): Promise<Remembered> {
   return context.session.step(async () => {
     await permit(context);
     return interpret(context, step);
-  });
+  }, step.host);
 }
 
 async function interpret(context: Context, step: Step): Promise<Remembered> {
@@ -78,8 +79,12 @@ function act(context: Context, step: Act): Promise<void> {
       return disable(context, step);
     case "move-leader":
       return moveLeader(context, step);
+    case "stop-leader":
+      return stopLeader(context, step);
     case "remove-member":
       return removeMember(context, step);
+    case "set-aside-data":
+      return setAsideData(context, step);
     case "restart-master":
       return restartMaster(context, step);
     case "restart-flannel":

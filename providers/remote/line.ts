@@ -1,4 +1,5 @@
 /** One SSH connection, and who may use it. */
+import { performance } from "node:perf_hooks";
 import type { Client } from "ssh2";
 
 /** sshd allows 10 sessions a connection (MaxSessions); two are left for luck. */
@@ -9,6 +10,8 @@ export class Line {
   readonly client: Client;
   /** Why the connection is gone; undefined = as far as we know it is there. */
   lost: Error | undefined;
+  /** performance.now() of the last time that somebody began or ended. */
+  #used = performance.now();
   #limit = mostChannels;
   #busy = 0;
   readonly #queue: (() => void)[] = [];
@@ -18,22 +21,27 @@ export class Line {
     this.client = client;
     let cause: Error | undefined;
     client.on("error", (error: Error) => (cause ??= error));
-    client.once("close", () => {
-      this.lost = cause ?? new Error("the other side closed the connection");
-      for (const mourn of [...this.#mourners]) mourn(this.lost);
-      this.#mourners.clear();
-      for (const next of this.#queue.splice(0)) next();
-    });
+    client.once("close", () => this.#lose(cause ?? new Error("the other side closed the connection")));
+  }
+
+  #lose(cause: Error): void {
+    if (this.lost !== undefined) return;
+    this.lost = cause;
+    for (const mourn of [...this.#mourners]) mourn(cause);
+    this.#mourners.clear();
+    for (const next of this.#queue.splice(0)) next();
   }
 
   /** Waits for a free channel. On return the line may be lost: look. */
   async enter(): Promise<void> {
     while (this.#busy >= this.#limit && this.lost === undefined) await new Promise<void>((go) => this.#queue.push(go));
     this.#busy += 1;
+    this.#used = performance.now();
   }
 
   leave(): void {
     this.#busy -= 1;
+    this.#used = performance.now();
     this.#queue.shift()?.();
   }
 
@@ -48,6 +56,14 @@ export class Line {
     if (this.lost !== undefined) mourn(this.lost);
     else this.#mourners.add(mourn);
     return () => this.#mourners.delete(mourn);
+  }
+
+  /** Hangs up if nobody has used it for so many seconds; whoever has it in hand finds it lost and opens another. */
+  rest(seconds: number): void {
+    if (this.#busy > 0 || this.lost !== undefined || performance.now() - this.#used < seconds * 1000) return;
+    this.#lose(new Error("nobody used it, so it was closed"));
+    this.client.end();
+    setTimeout(() => this.client.destroy(), 2000).unref();
   }
 
   /** Ends the connection, politely for up to 2 s. */

@@ -28,11 +28,13 @@ import type { Change, Extra, LocalFacts, World } from "../plan/steps.ts";
 import { archivedAuthorities } from "./archived-authority.ts";
 import { askHost } from "./ask-host.ts";
 import { askBudgets } from "./budgets.ts";
+import { askCensus } from "./census.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
 import { freeFor } from "./local-archive.ts";
 import { engineAnswers, requireEngine } from "./engine.ts";
 import { lockAll } from "./lock.ts";
+import { pooled } from "./pool.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
@@ -42,10 +44,22 @@ import { sweep } from "./sweep.ts";
 const extras: Readonly<Record<Extra, (session: Session, world: World, change: Change) => Promise<Partial<World>>>> = {
   sweep,
   budgets: askBudgets,
+  census: askCensus,
+  // they are part of every look; whoever asks for them wants to know how they are now
+  nodes: () => Promise.resolve({}),
 };
 
 /** Seconds that what was seen is still taken for true, as long as this process changed nothing. */
 const freshness = 20;
+
+/** Seconds that it is of a node, where nobody asks for `nodes`: there may be hundreds, and only a step on a node changes what is asked of it. */
+const nodeFreshness = 600;
+
+/** Nodes that are looked at at the same time. */
+const nodesAtOnce = 20;
+
+/** Seconds after which a connection that nobody uses is closed. */
+const idle = 120;
 
 export class Session {
   readonly settings: Settings;
@@ -58,6 +72,9 @@ export class Session {
   /** Where server lines stand or stood, as the load balancers' checks of this process found it: load balancer → sketch. */
   readonly sketches: Record<string, Sketch> = {};
   readonly #seen = new Map<string, { at: number; seen: Promise<object> }>();
+  readonly #nodesSeen = new Map<string, { at: number; facts: NodeFacts | Unreachable }>();
+  /** The last look at nodes. */
+  #lookAtNodes: Promise<unknown> = Promise.resolve();
   #held: Promise<Held[]> | undefined;
   #encryption: Promise<Encryption | undefined> | undefined;
   #lost: Error | undefined;
@@ -95,7 +112,18 @@ export class Session {
     asks: readonly Extra[] = [],
   ): Promise<{ world: World; change: Change }> {
     const key = JSON.stringify([change.survivors, change.leaving, [...retired]]);
-    const base = await this.#fresh(key, () => this.#observe(change, retired));
+    const [seenBefore, nodes] = await Promise.all([
+      this.#fresh(key, () => this.#observe(change, retired)),
+      this.#nodes(asks.includes("nodes") ? freshness : nodeFreshness),
+    ]);
+    const first = { ...seenBefore, nodes };
+    const left = Object.entries(change.leaving).filter(
+      ([name, address]) => retired.has(name) && isLeft(first, { ...change, leaving: { [name]: address } }),
+    );
+    const base = {
+      ...first,
+      ...(await this.#fresh(`${JSON.stringify(left)} ${key}`, () => this.#withLeft(change, first, left))),
+    };
     const more = await Promise.all(
       asks.map((extra) => this.#fresh(`${extra} ${key}`, () => extras[extra](this, base, change))),
     );
@@ -113,24 +141,26 @@ export class Session {
     return seen;
   }
 
-  async #observe(change: Change, retired: ReadonlySet<string>): Promise<World> {
+  async #observe(change: Change, retired: ReadonlySet<string>): Promise<Omit<World, "nodes">> {
     const now = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => !retired.has(name)));
-    const [masters, balancers, nodes, inventory, cluster, local] = await Promise.all([
+    const [masters, balancers, inventory, cluster, local] = await Promise.all([
       this.#masters({ ...change.survivors, ...now }),
       this.#balancers(change),
-      this.#nodes(),
       this.#inventory(),
       this.#cluster(change),
       this.#local(),
     ]);
-    const world: World = { masters, balancers, nodes, inventory, cluster, local };
-    const left = Object.fromEntries(
-      Object.entries(change.leaving).filter(
-        ([name, address]) => retired.has(name) && isLeft(world, { ...change, leaving: { [name]: address } }),
-      ),
-    );
-    const all = Object.keys(left).length === 0 ? masters : { ...masters, ...(await this.#masters(left)) };
-    return { ...world, masters: all, archives: await this.#archives(change, all) };
+    return { masters, balancers, inventory, cluster, local };
+  }
+
+  /** With those that were retired earlier and of whom something is left. */
+  async #withLeft(
+    change: Change,
+    { masters }: World,
+    left: readonly [string, string][],
+  ): Promise<Pick<World, "masters" | "archives">> {
+    const all = left.length === 0 ? masters : { ...masters, ...(await this.#masters(Object.fromEntries(left))) };
+    return { masters: all, archives: await this.#archives(change, all) };
   }
 
   /** Of those that leave and cannot be asked: what was saved of their certificate authorities. */
@@ -178,10 +208,24 @@ export class Session {
     );
   }
 
-  #nodes(): Promise<Record<string, NodeFacts | Unreachable>> {
-    return this.#all(
-      Object.fromEntries(Object.entries(this.settings.nodes).map(([name, node]) => [name, node.address])),
-      (name, address) => this.#probe(name, address, nodeProbe(), nodeFacts),
+  /** One look after the other: the next finds what the one before has seen. */
+  #nodes(within: number): Promise<World["nodes"]> {
+    const looked = this.#lookAtNodes.then(() => this.#askNodes(within));
+    this.#lookAtNodes = looked;
+    return looked;
+  }
+
+  /** @param within seconds; what was seen since then is not asked again */
+  async #askNodes(within: number): Promise<World["nodes"]> {
+    const since = Date.now() - within * 1000;
+    const hosts = Object.entries(this.settings.nodes);
+    const old = hosts.filter(([name]) => (this.#nodesSeen.get(name)?.at ?? -Infinity) <= since);
+    await pooled(old, nodesAtOnce, async ([name, { address }]) => {
+      const at = Date.now();
+      this.#nodesSeen.set(name, { at, facts: await this.#probe(name, address, nodeProbe(), nodeFacts) });
+    });
+    return Object.fromEntries(
+      hosts.map(([name]) => [name, this.#nodesSeen.get(name)?.facts ?? { unreachable: "it was not looked at" }]),
     );
   }
 
@@ -236,13 +280,14 @@ export class Session {
     this.forget();
   }
 
-  /** Runs a step of the plan; an orphan ends when no step is under way. */
-  async step<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs a step of the plan on a host; an orphan ends when no step is under way. */
+  async step<T>(work: () => Promise<T>, host: string): Promise<T> {
     this.#steps += 1;
     try {
       return await work();
     } finally {
       this.#steps -= 1;
+      this.#nodesSeen.delete(host);
       this.forget();
     }
   }
@@ -250,6 +295,7 @@ export class Session {
   /** The provider of a killed pulumi would stay, and hold the lock, for ever: it ends itself, between two steps. */
   #watchEngine(): void {
     setInterval(() => {
+      this.connections.rest(idle);
       void engineAnswers().then(async (alive) => {
         if (alive || this.#steps > 0) return;
         await this.close();

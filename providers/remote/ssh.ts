@@ -49,6 +49,16 @@ export class Connections {
     return host;
   }
 
+  /** Hangs up where nothing was sent for so many seconds; the next command connects anew. The bastion stays. */
+  rest(seconds: number): void {
+    for (const [key, line] of this.#lines)
+      if (key !== bastionKey)
+        line.then(
+          (opened) => opened.rest(seconds),
+          () => undefined,
+        );
+  }
+
   /** Ends every connection (within 2 s each) and opens no more; what is running then ends as lost. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -12,7 +12,11 @@ import { type Sweep, hostSweep, sweepScript } from "../plan/sweep.ts";
 import { lookedFor } from "../plan/sweep-findings.ts";
 import type { Change, World } from "../plan/steps.ts";
 import { askHost } from "./ask-host.ts";
+import { pooled } from "./pool.ts";
 import type { Session } from "./session.ts";
+
+/** Hosts that are asked at the same time: there may be hundreds of nodes. */
+const atOnce = 20;
 
 /** The World's part `sweep`, when somebody leaves. Never throws: a host that cannot be asked is told as such. */
 export async function sweep(session: Session, world: World, change: Change): Promise<Partial<World>> {
@@ -26,7 +30,7 @@ export async function sweep(session: Session, world: World, change: Change): Pro
     ...world.masters,
   };
   const script = sweepScript(words);
-  const asked = Object.entries(visited(session, change)).map(async ([name, address]) => {
+  const asked = pooled(Object.entries(visited(session, change)), atOnce, async ([name, address]) => {
     const facts = seen[name];
     // it has just been tried: another time-out would tell nothing new
     const answer = isReachable(facts)
@@ -34,7 +38,7 @@ export async function sweep(session: Session, world: World, change: Change): Pro
       : { unreachable: facts?.unreachable ?? "it was not looked at" };
     return [name, answer] as const;
   });
-  const [hosts, cluster] = await Promise.all([Promise.all(asked), askCluster(session, world, change, names, words)]);
+  const [hosts, cluster] = await Promise.all([asked, askCluster(session, world, change, names, words)]);
   return { sweep: { hosts: Object.fromEntries(hosts), cluster } };
 }
 

@@ -1,24 +1,24 @@
-/** `npm run test:all`: pulumi is killed with -9 at the first step of every resource of the chain in turn, in one decommission; then a plain `up`. */
+/**
+ * `npm run test:all`: pulumi is killed with -9 before, in and after the first step that is left, over and over, until a run is left alone: every step of one
+ * decommission, each with its predecessors done. Then the end state is that of an undisturbed run.
+ */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { reset } from "../../lab/lab.ts";
-import { TestStack, etcdctl, on } from "../lab/stack.ts";
+import { startWriter, writtenInWords } from "../../lab/writer.ts";
+import { TestStack, etcdctl, eventually, metIn, on } from "../lab/stack.ts";
 
-const resources = [
-  "MasterBackup",
-  "EtcdSnapshot",
-  "LoadBalancerPool lb-0.example.com",
-  "LoadBalancerPool lb-1.example.com",
-  "NodeDrain",
-  "StaticPods",
-  "EtcdMembership",
-  "MasterConfig",
-  "FlannelNetwork",
-  "NodeRemoval",
-  "AnsibleInventory",
-  "RetirementReport",
-];
+/** Runs that may be killed, at most: three for each of about forty steps. */
+const most = 150;
+const phases = ["before", "in", "after"];
 let stack: TestStack;
+
+const idsOn = async (host: string): Promise<string[]> =>
+  (await etcdctl(host, "member list")).output
+    .trim()
+    .split("\n")
+    .map((line) => line.split(",")[0] ?? "")
+    .sort();
 
 before(async () => {
   await reset({ masters: 4, grace: 5 });
@@ -28,19 +28,44 @@ before(async () => {
   stack.drop("master-3");
 });
 
-for (const resource of resources)
-  test(`killed as ${resource} begins its first step`, async () => {
-    await stack.killedAt(`[${resource}] 1/`);
-  });
+test("killed before, in and after every step, the decommission ends; etcd loses no member twice and no acknowledged write", async () => {
+  const ids = await idsOn("master-0");
+  const writer = startWriter(["192.168.55.8", "192.168.55.12", "192.168.55.13"], 2, 100);
+  const points: string[] = [];
+  for (let n = 0; ; n += 1) {
+    assert.ok(n < most, `killed ${n} times and not at the end: ${points.slice(-5).join("; ")}`);
+    const ran = await stack.withFaults([`*:1:${phases[n % 3] ?? ""}:kill-engine`], () => stack.up());
+    points.push(...metIn(ran));
+    assert.ok((await idsOn("master-0")).length >= 3, "no member but the leaving one goes");
+    if (metIn(ran).length === 0) {
+      assert.equal(ran.code, 0, ran.output.slice(-6000));
+      break;
+    }
+    await stack.cancel();
+    console.log(`${metIn(ran).join()}: ${ran.took.toFixed(0)} s`);
+  }
+  const written = await writer.stop("192.168.55.12");
+  console.log(`killed ${points.length} times; ${writtenInWords(written)}`);
+  assert.deepEqual(written.lost, []);
+  const left = await idsOn("master-0");
+  assert.equal(left.length, 3);
+  assert.ok(left.every((id) => ids.includes(id)));
+  for (const wanted of ["snapshot", "drain", "disable-manifest", "remove-member", "restart-master", "delete-node"])
+    assert.ok(
+      points.some((point) => point.endsWith(`(${wanted})`)),
+      `${wanted} among ${points.join("; ")}`,
+    );
+});
 
-test("a plain up ends it, and another has nothing to do", async () => {
-  const ran = await stack.up();
-  assert.equal(ran.code, 0, ran.output.slice(-6000));
+test("the end state is that of an undisturbed run, and up has nothing to do", async () => {
   assert.match((await stack.up()).output, /17 unchanged/);
-  assert.equal((await etcdctl("master-0", "member list")).output.trim().split("\n").length, 3);
   assert.equal((await on("master-0", "oc get nodes -o name | wc -l")).output, "3\n");
   for (const balancer of ["lb-0", "lb-1"])
     assert.doesNotMatch((await on(balancer, "cat /etc/haproxy/haproxy.cfg")).output, /master3|disabled/);
   for (const host of ["master-0", "master-1", "master-2"])
     assert.match((await on(host, "tr '\\0' ' ' </proc/$(pidof kube-apiserver)/cmdline")).output, /--apiserver-count=3/);
+  await eventually("every survivor is healthy", 30, async () => {
+    const { output } = await etcdctl("master-0", "endpoint health --cluster 2>&1");
+    return (output.match(/is healthy/g) ?? []).length === 3 ? undefined : output;
+  });
 });

@@ -1,25 +1,43 @@
-/** The main job on real hosts: adopt, preview, 4→3, nothing to do, drift, 3→2, destroy. One lab, one decommission for many assertions. */
+/**
+ * The main job on real hosts: adopt, preview, 5→3 (the leader of etcd leaves, and a member that has another name than its host), nothing to do, drift, 3→2 with
+ * the etcdctl of etcd 3.2, destroy. One lab, one decommission for many assertions.
+ */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { type Seen, inWords, startLoad } from "../../lab/load.ts";
+import { type Written, startWriter, writtenInWords } from "../../lab/writer.ts";
+import { etcdctl32 } from "../../lab/etcd32.ts";
+import { container, podman } from "../../lab/hosts.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
 import type { RetirementRecord } from "../../providers/plan/report.ts";
-import { type Ran, TestStack, etcdctl, eventually, fingerprint, on } from "./stack.ts";
+import { type Ran, TestStack, etcdctl, eventually, fingerprint, makeLeader, on } from "./stack.ts";
 
 const survivors = ["master-0", "master-1", "master-2"];
-const everyone = [...survivors, "master-3", "lb-0", "lb-1", "node-0"];
+const leavers = ["master-3", "master-4"];
+const everyone = [...survivors, ...leavers, "lb-0", "lb-1", "node-0"];
+/** What the member of master-4 calls itself. */
+const otherName = "etcd-of-the-fifth";
 let stack: TestStack;
 let clients: Seen;
+let written: Written;
 const colleague = "# a colleague was here\n";
 const succeeded = (ran: Ran) => assert.equal(ran.code, 0, ran.output.slice(-6000));
 
 before(async () => {
-  await reset({ masters: 4, grace: 5 });
-  stack = await TestStack.create("decommission");
+  await reset({ masters: 5, grace: 5 });
+  await on(
+    "master-4",
+    `sed -i -e 's/^ETCD_NAME=.*/ETCD_NAME=${otherName}/' -e 's#master-4\\.example\\.com=https#${otherName}=https#' /etc/etcd/etcd.conf; master-restart etcd`,
+  );
+  await eventually("the member of master-4 has its other name", 90, async () => {
+    const { output } = await etcdctl("master-0", "member list");
+    return output.includes(`started, ${otherName},`) ? undefined : output;
+  });
+  stack = await TestStack.create("decommission", 5);
   // what was asked before the drain has its answer by then, however busy the machine
   stack.edit((text) => text.replaceAll("drain: 2", "drain: 5"));
 });
@@ -64,11 +82,15 @@ test("the first preview and the first up adopt the cluster and touch nothing but
     "master-1.example.com",
     "master-2.example.com",
     "master-3.example.com",
+    "master-4.example.com",
   ]);
   const { members } = outputs["etcd"] as { members: Record<string, { id: string; peerURL: string }> };
   const listed = (await etcdctl("master-0", "member list")).output;
   for (const [name, { id, peerURL }] of Object.entries(members))
-    assert.match(listed, new RegExp(`${id}, started, ${name}, ${peerURL}`));
+    assert.match(
+      listed,
+      new RegExp(`${id}, started, ${name === "master-4.example.com" ? otherName : name}, ${peerURL}`),
+    );
   assert.deepEqual(outputs["certificateAuthorities"], {
     openshift: "master-0.example.com",
     etcd: "master-0.example.com",
@@ -80,7 +102,7 @@ test("the backups are complete, private, on the host and off it", async () => {
     backups: Record<string, { path: string; archive: string; sha256: string }>;
     snapshot: { archive: string; path: string; sha256: string; keys: number };
   };
-  assert.equal(Object.keys(backups).length, 4);
+  assert.equal(Object.keys(backups).length, 5);
   for (const [host, record] of Object.entries(backups)) {
     assert.equal(statSync(record.archive).mode & 0o777, 0o600);
     assert.equal(sha256(record.archive), record.sha256);
@@ -148,8 +170,9 @@ test("a copy that is gone and one that was altered are drift, and up mends both"
   assert.match((await stack.up()).output, /17 unchanged/);
 });
 
-test("a preview of one master fewer names every host's changes and leaves every host byte-identical", async () => {
-  stack.drop("master-3");
+test("a preview of two masters fewer names every host's changes and leaves every host byte-identical", async () => {
+  await makeLeader("master-3");
+  for (const leaver of leavers) stack.drop(leaver);
   const prints = await Promise.all(everyone.map(fingerprint));
   const seen = await stack.preview();
   succeeded(seen);
@@ -157,8 +180,15 @@ test("a preview of one master fewer names every host's changes and leaves every 
   assert.match(seen.output, /- master-3\.example\.com: "192\.168\.55\.21:8443"/);
   assert.match(seen.output, /- master-3\.example\.com: "https:\/\/192\.168\.55\.21:2380"/);
   assert.match(seen.output, /-\s+server\s+master3 192\.168\.55\.21:8443 check/);
-  assert.match(seen.output, /etcdctl member remove [0-9a-f]{8,16}/);
-  assert.match(seen.output, /etcd 4→3: tolerates 1 failure, as before \(quorum 2\)/);
+  assert.equal(new Set(seen.output.match(/etcdctl member remove [0-9a-f]{8,16}/g)).size, 2);
+  assert.match(seen.output, /etcd 5→3: tolerates 1 failure, 2 before \(quorum 2\)/);
+  // the leader goes last, and hands its leadership over before
+  const [first, moved, last] = [
+    seen.output.indexOf("etcdctl member remove"),
+    seen.output.indexOf("etcdctl move-leader"),
+    seen.output.lastIndexOf("etcdctl member remove"),
+  ];
+  assert.ok(first < moved && moved < last, `${first} ${moved} ${last}`);
   assert.match(
     seen.output,
     /note: master-3\.example\.com is named by what this change mends: .*EtcdMembership \(\/etc\/etcd\/etcd\.conf on 3 hosts\)/,
@@ -201,11 +231,20 @@ test("a file that changed between preview --save-plan and up --plan is refused b
   assert.deepEqual(await Promise.all(["lb-0", "master-3"].map(fingerprint)), prints);
 });
 
-test("4→3: pulumi up carries it out, planned anew where a file has changed, while clients ask through both load balancers", async () => {
-  const load = await startLoad(["192.168.55.5", "192.168.55.6"], { fresh: 100, kept: 80, watches: true });
-  const ran = await stack.up().finally(async () => (clients = await load.stop()));
+test("5→3: pulumi up carries it out, planned anew where a file has changed, while clients ask through both load balancers and write to etcd", async () => {
+  const load = await startLoad(["192.168.55.5", "192.168.55.6"], { fresh: 100, kept: 60, watches: true });
+  const writer = startWriter([8, 12, 13, 21, 22].map((last) => `192.168.55.${last}`));
+  const ran = await stack.up().finally(async () => {
+    [clients, written] = await Promise.all([load.stop(), writer.stop("192.168.55.12")]);
+  });
   succeeded(ran);
-  console.log(`decommission 4→3: ${ran.took.toFixed(0)} s; clients: ${inWords(clients)}`);
+  console.log(`decommission 5→3: ${ran.took.toFixed(0)} s; clients: ${inWords(clients)}`);
+  console.log(`decommission 5→3: ${writtenInWords(written)}`);
+});
+
+test("… no write that etcd acknowledged is lost", () => {
+  assert.deepEqual(written.lost, []);
+  assert.ok(written.acknowledged > 1000, writtenInWords(written));
 });
 
 test("… no request failed, at 200 a second and more; what the API itself ended was asked again at once", () => {
@@ -213,15 +252,15 @@ test("… no request failed, at 200 a second and more; what the API itself ended
   assert.ok(clients.perSecond >= 200, `${clients.perSecond.toFixed(0)} a second`);
   assert.ok(clients.connections > 0.3 * clients.requests, "many of them with a TLS connection of their own");
   assert.ok(clients.ended.watches > 0, "a watch lasts until the API ends it");
-  const most = 4 * 10; // APIs that ended, and pairs of a source and a load balancer, each with one kept connection
+  const most = 5 * 10; // APIs that ended, and pairs of a source and a load balancer, each with one kept connection
   assert.ok(clients.ended.kept <= most, `${clients.ended.kept} kept connections were ended`);
 });
 
-test("… etcd has three healthy members, without the retired one", async () => {
+test("… etcd has three healthy members, without the retired ones", async () => {
   for (const host of survivors) {
     const listed = (await etcdctl(host, "member list")).output.trim().split("\n");
     assert.equal(listed.length, 3, listed.join("\n"));
-    assert.ok(listed.every((line) => line.includes(", started, ") && !line.includes("192.168.55.21")));
+    assert.ok(listed.every((line) => line.includes(", started, ") && !/192\.168\.55\.2[12]/.test(line)));
     assert.match((await etcdctl(host, "endpoint health")).output, /is healthy/);
     assert.match(
       (await on(host, "grep ^ETCD_INITIAL_CLUSTER= /etc/etcd/etcd.conf")).output,
@@ -230,7 +269,7 @@ test("… etcd has three healthy members, without the retired one", async () => 
   }
 });
 
-test("… the load balancers have lost one line each, and run without it", async () => {
+test("… the load balancers have lost two lines each, and run without it", async () => {
   for (const balancer of ["lb-0", "lb-1"]) {
     const config = (await on(balancer, "cat /etc/haproxy/haproxy.cfg")).output;
     assert.deepEqual(config.match(/^ +server .*$/gm), [
@@ -255,10 +294,13 @@ test("… the load balancers have lost one line each, and run without it", async
 test("… the survivors' configuration is theirs, and their APIs run with it", async () => {
   for (const host of survivors) {
     const config = (await on(host, "cat /etc/origin/master/master-config.yaml")).output;
-    assert.doesNotMatch(config, /master-3/);
+    assert.doesNotMatch(config, /master-[34]/);
     assert.match(config, /^ {2}masterCount: 3$/m);
     assert.match(config, /bindPassword: LABCANARYbindpassword/, "everything else is as it was");
-    assert.doesNotMatch((await on(host, "cat /etc/origin/master/master.env")).output, /master-3|192\.168\.55\.21/);
+    assert.doesNotMatch(
+      (await on(host, "cat /etc/origin/master/master.env")).output,
+      /master-[34]|192\.168\.55\.2[12]/,
+    );
     const running = (await on(host, "tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline")).output;
     assert.match(
       running,
@@ -268,12 +310,14 @@ test("… the survivors' configuration is theirs, and their APIs run with it", a
   }
 });
 
-test("… the retired host runs no control plane, and its data is still there", async () => {
-  const { output } = await on(
-    "master-3",
-    "ls /etc/origin/node/pods; ls /etc/origin/node/pods/disabled; ls /var/lib/etcd; systemctl is-active origin-node; systemctl is-enabled origin-node; pidof kube-apiserver kube-controller-manager etcd; ss -ltnH 'sport = :8443 or sport = :2379' | wc -l",
-  );
-  assert.equal(output, "disabled\napiserver.yaml\ncontroller.yaml\netcd.yaml\nmember\ninactive\ndisabled\n0\n");
+test("… the retired hosts run no control plane, and their data is still there", async () => {
+  for (const host of leavers) {
+    const { output } = await on(
+      host,
+      "ls /etc/origin/node/pods; ls /etc/origin/node/pods/disabled; ls /var/lib/etcd; systemctl is-active origin-node; systemctl is-enabled origin-node; pidof kube-apiserver kube-controller-manager etcd; ss -ltnH 'sport = :8443 or sport = :2379' | wc -l",
+    );
+    assert.equal(output, "disabled\napiserver.yaml\ncontroller.yaml\netcd.yaml\nmember\ninactive\ndisabled\n0\n");
+  }
 });
 
 test("… the cluster knows three masters", async () => {
@@ -286,16 +330,16 @@ test("… the cluster knows three masters", async () => {
   const holder = (
     await on("master-0", "oc get lease kube-controller-manager -n kube-system -o jsonpath='{.spec.holderIdentity}'")
   ).output;
-  assert.doesNotMatch(holder, /master-3/);
+  assert.doesNotMatch(holder, /master-[34]/);
   await eventually("four web pods run on the rest", 60, async () => {
     const pods = (await on("master-0", "oc get pods -n demo -l app=web -o wide --no-headers")).output;
-    return (pods.match(/ Running /g) ?? []).length === 4 && !pods.includes("master-3") ? undefined : pods;
+    return (pods.match(/ Running /g) ?? []).length === 4 && !/master-[34]/.test(pods) ? undefined : pods;
   });
 });
 
 test("… flannel was restarted with three endpoints, on masters and node", async () => {
   for (const host of [...survivors, "node-0"]) {
-    assert.doesNotMatch((await on(host, "cat /etc/sysconfig/flanneld")).output, /master-3/);
+    assert.doesNotMatch((await on(host, "cat /etc/sysconfig/flanneld")).output, /master-[34]/);
     const started = (await on(host, "tail -n 1 /var/log/flanneld-endpoints; systemctl is-active flanneld")).output;
     assert.match(
       started,
@@ -304,21 +348,22 @@ test("… flannel was restarted with three endpoints, on masters and node", asyn
   }
 });
 
-test("… the inventory lost exactly the host's words", () => {
+test("… the inventory lost exactly the hosts' words", () => {
   const text = readFileSync(files.inventory, "utf8");
-  assert.doesNotMatch(text, /master-3/);
+  assert.doesNotMatch(text, /master-[34]/);
   assert.match(text, /\[etcd\]\nmaster-\[0:2\]\.example\.com\n/);
   const [kept = ""] = readdirSync(join(files.inventory, "..")).filter((name) => name.startsWith("hosts.before-"));
   const before = readFileSync(join(files.inventory, "..", kept), "utf8");
   const restored = text
-    .replace("master-[0:2]", "master-[0:3]")
+    .replace("master-[0:2]", "master-[0:4]")
     .replace(
       "[masters]\nmaster-0.example.com\nmaster-1.example.com\nmaster-2.example.com\n",
-      (whole) => `${whole}master-3.example.com\n`,
+      (whole) => `${whole}master-3.example.com\nmaster-4.example.com\n`,
     )
     .replace(
       "master-2.example.com openshift_node_group_name='node-config-master'\n",
-      (whole) => `${whole}master-3.example.com openshift_node_group_name='node-config-master'\n`,
+      (whole) =>
+        whole + leavers.map((name) => `${name}.example.com openshift_node_group_name='node-config-master'\n`).join(""),
     );
   assert.equal(restored, before, "every other byte is as it was");
 });
@@ -331,12 +376,13 @@ test("… the outputs and the history tell it", async () => {
     endpoints: { https: string[] };
     inventory: Record<string, string[]>;
   };
-  assert.deepEqual(Object.keys(retired), ["master-3.example.com"]);
+  assert.deepEqual(Object.keys(retired).sort(), ["master-3.example.com", "master-4.example.com"]);
   const steps = (retired["master-3.example.com"]?.steps ?? []).map((one) => one.step);
   assert.ok(
     steps.findIndex((step) => step.startsWith("EtcdSnapshot")) <
       steps.findIndex((step) => step.startsWith("EtcdMembership: remove etcd member")),
   );
+  assert.equal(steps.filter((step) => step.startsWith("EtcdMembership: remove etcd member")).length, 2);
   assert.ok(steps.some((step) => step.startsWith("NodeRemoval: delete the Node")));
   assert.deepEqual(
     Object.keys(etcd.members),
@@ -421,6 +467,23 @@ test("3→2 is refused at preview and at up --skip-preview with the names of bot
   assert.deepEqual(await Promise.all(everyone.map(fingerprint)), prints);
 });
 
+test("etcdctl becomes that of etcd 3.2, which OpenShift 3.11 has: preview says what it cannot do, and what is done instead", async () => {
+  await makeLeader("master-2");
+  const program = await etcdctl32();
+  for (const host of survivors) await podman("cp", program, `${container(host)}:/usr/bin/etcdctl`);
+  assert.match((await etcdctl("master-0", "version")).output, /etcdctl version: 3\.2\.32/);
+  assert.match((await etcdctl("master-0", "move-leader")).output, /unknown command/);
+  stack.acknowledge("below-three-masters", "even-members");
+  const seen = await stack.preview();
+  succeeded(seen);
+  assert.match(
+    seen.output,
+    /etcd pod off before its member is removed, since it leads and etcdctl 3\.2\.32 has no move-leader/,
+  );
+  assert.doesNotMatch(seen.output, /etcdctl move-leader/);
+  assert.match(seen.output, /note: .*has no hash of its data/);
+});
+
 test("3→2 is done once both risks are acknowledged, with pods to drain and the bare one acknowledged too", async () => {
   await on(
     "master-0",
@@ -430,7 +493,6 @@ test("3→2 is done once both risks are acknowledged, with pods to drain and the
     const { output } = await on("master-0", "oc get pod bare -n demo --no-headers");
     return output.includes("Running") ? undefined : output;
   });
-  stack.acknowledge("below-three-masters", "even-members");
   const bare = await stack.preview();
   assert.notEqual(bare.code, 0);
   assert.match(bare.output, /demo\/bare.*evict-bare-pods:master-2\.example\.com/s);
@@ -438,6 +500,8 @@ test("3→2 is done once both risks are acknowledged, with pods to drain and the
   succeeded(await stack.up());
   const listed = (await etcdctl("master-0", "member list")).output.trim().split("\n");
   assert.equal(listed.length, 2);
+  for (const host of ["master-0", "master-1"])
+    assert.match((await etcdctl(host, "endpoint health 2>&1")).output, /is healthy/);
   assert.equal(
     (await on("master-0", "oc get nodes -o name")).output,
     "node/master-0.example.com\nnode/master-1.example.com\n",

@@ -286,4 +286,29 @@ describe("dead", () => {
     const there = (await on("master-1", "ls /backup/master-1.example.com | grep -c ^master-1")).output;
     assert.equal(there, "2\n");
   });
+
+  test("the dead host comes back: etcd does not take it in again, preview tells it, and refresh and up retire what runs on it", async () => {
+    const ids = await idsOn(newFirst);
+    await podman("start", container(oldFirst));
+    await eventually("it has come back as a Node", 180, async () => {
+      const { output } = await on(newFirst, "oc get nodes --no-headers");
+      return output.includes("master-0.example.com") ? undefined : output;
+    });
+    assert.deepEqual(await idsOn(newFirst), ids, "its member is gone for good");
+    for (const host of survivors) assert.match((await etcdctl(host, "endpoint health")).output, /is healthy/);
+    const seen = await stack.preview();
+    succeeded(seen);
+    assert.match(seen.output, /note: master-0\.example\.com was retired earlier and answers again/);
+    const refreshed = await stack.refresh();
+    succeeded(refreshed);
+    assert.match(refreshed.output, /NodeRemoval\] drift: /);
+    succeeded(await stack.up());
+    assert.equal(
+      (await on(oldFirst, "ls /etc/origin/node/pods; systemctl is-active origin-node; pidof etcd kube-apiserver"))
+        .output,
+      "disabled\ninactive\n",
+    );
+    assert.doesNotMatch((await on(newFirst, "oc get nodes -o name")).output, /master-0/);
+    assert.match((await stack.up()).output, /17 unchanged/);
+  });
 });

@@ -8,6 +8,7 @@ import { reset } from "../../lab/lab.ts";
 import { container } from "../../lab/hosts.ts";
 import { files } from "../../lab/stack.ts";
 import { loadBalancerTests } from "./load-balancer.ts";
+import { membershipTests } from "./membership.ts";
 import { TestStack, eventually, fingerprint, on } from "./stack.ts";
 
 let stack: TestStack;
@@ -214,3 +215,5 @@ test("an unprivileged user with sudo sees the same", async () => {
 
 // on the same lab: every refusal has left it as it was
 describe("what goes wrong at a load balancer", () => loadBalancerTests(() => stack));
+
+describe("what etcd has, and a removal that is interrupted", () => membershipTests(() => stack, refused));

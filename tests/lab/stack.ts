@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Cast, cast, workFolder } from "../../lab/cluster.ts";
-import { environment, sshWords } from "../../lab/lab.ts";
+import { type Cast, cast, isMaster, workFolder } from "../../lab/cluster.ts";
+import { environment, saved, sshWords } from "../../lab/lab.ts";
 import { stackConfig } from "../../lab/stack.ts";
 
 export interface Ran {
@@ -139,15 +139,26 @@ export class TestStack {
    * administrator does.
    */
   async killedBy(...faults: readonly string[]): Promise<Ran> {
-    const env = this.#env;
-    this.#env = { ...env, OPENSHIFT_MASTERS_FAULT: faults.join(",") };
-    const ran = await this.up().finally(() => (this.#env = env));
-    const met = (ran.output.match(/fault: (kill|lose)/g) ?? []).length;
-    if (met !== faults.length)
-      throw new Error(`${met} faults of ${faults.join(", ")} were met:\n${ran.output.slice(-4000)}`);
+    const ran = await this.meeting(faults, () => this.up());
     if (ran.code !== -1) throw new Error(`pulumi was not killed: ${ran.code}\n${ran.output.slice(-4000)}`);
     await this.cancel();
     return ran;
+  }
+
+  /** Any run of pulumi with faults on purpose, each of which must be met. */
+  async meeting(faults: readonly string[], run: () => Promise<Ran>): Promise<Ran> {
+    const ran = await this.withFaults(faults, run);
+    const met = metIn(ran).length;
+    if (met !== faults.length)
+      throw new Error(`${met} faults of ${faults.join(", ")} were met:\n${ran.output.slice(-4000)}`);
+    return ran;
+  }
+
+  /** Any run of pulumi with faults on purpose, met or not. */
+  withFaults(faults: readonly string[], run: () => Promise<Ran>): Promise<Ran> {
+    const env = this.#env;
+    this.#env = { ...env, OPENSHIFT_MASTERS_FAULT: faults.join(",") };
+    return run().finally(() => (this.#env = env));
   }
 
   /** Frees the state that a killed pulumi left locked. */
@@ -169,6 +180,11 @@ export class TestStack {
     return ran;
   }
 }
+
+/** The faults that a run met: `kill-engine before EtcdMembership 1 (remove-member)`. A failed run prints everything twice. */
+export const metIn = (ran: Ran): string[] => [
+  ...new Set([...ran.output.matchAll(/fault: ((?:kill|lose).*)/g)].map((match) => match[1] ?? "")),
+];
 
 /** Runs a script on a host of the lab as root, over OpenSSH: the test's own eyes, not the program's. */
 export function on(host: string, script: string): Promise<Ran> {
@@ -209,3 +225,24 @@ export const etcdctl = (host: string, words: string): Promise<Ran> =>
     host,
     `ETCDCTL_API=3 etcdctl --cacert /etc/etcd/ca.crt --cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --endpoints https://${cast(7)[host] ?? ""}:2379 ${words}`,
   );
+
+/** Gives a master the leadership of etcd, as it would have come by itself. */
+export async function makeLeader(host: string): Promise<void> {
+  const id = async (): Promise<string> => {
+    const { output } = await etcdctl("master-0", "member list");
+    return (
+      output
+        .split("\n")
+        .find((line) => line.includes(`//${cast(7)[host] ?? ""}:`))
+        ?.split(",")[0] ?? "none"
+    );
+  };
+  const wanted = await id();
+  await eventually(`${host} leads etcd`, 60, async () => {
+    const masters = Object.keys(cast(saved().masters)).filter(isMaster);
+    const answers = await Promise.all(masters.map((name) => etcdctl(name, `move-leader ${wanted}`)));
+    const { output } = await etcdctl(host, "endpoint status -w json");
+    const leader = BigInt(/"leader":(\d+)/.exec(output)?.[1] ?? "0").toString(16);
+    return leader === wanted ? undefined : `${leader} leads; ${answers.map((one) => one.output.trim()).join("; ")}`;
+  });
+}

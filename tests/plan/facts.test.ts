@@ -366,6 +366,11 @@ describe("masterFacts", () => {
     assert.deepEqual(seen({ trust: lines.join("") }).trust, { openshift: [], etcd: [hashOf("a"), hashOf("b")] });
     assert.equal(seen({ openssl: "" }).openssl, false);
   });
+  it("etcd's data is there, or not", () =>
+    assert.deepEqual(
+      [{}, { "etcd-data": "" }].map((parts) => seen(parts).etcdData),
+      [true, false],
+    ));
 
   it("an empty folder of manifests, and one that is not there", () => {
     assert.deepEqual(seen({ pods: "" }).pods, []);

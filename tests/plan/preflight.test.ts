@@ -56,6 +56,7 @@ function refused(found: readonly string[], sentences: readonly RegExp[]): void {
     assert.equal(found.filter((one) => sentence.test(one)).length, 1, `${sentence}${told}`);
   assert.equal(found.length, sentences.length, told);
 }
+const leaseOf = (n: number): string => `the controllers' lease is held by ${master(n)}, which stays`;
 /** What the rehearsed drain of a healthy world's master is told to do. */
 const drained = (name: string): string =>
   `${name}: the drain moves 1 pod (default/router-1-abcde); it leaves 1 pod of daemon sets and 1 static pod where they are`;
@@ -114,7 +115,12 @@ describe("nothing is refused", () => {
     assert.deepEqual(judge(world, change, four), {
       refusals: [],
       passing: [],
-      notes: ["etcd 4→3: tolerates 1 failure, as before (quorum 2)", drained(master(3))],
+      notes: [
+        "etcd 4→3: tolerates 1 failure, as before (quorum 2)",
+        "etcd loses master-3.example.com (ed4f0efd277d7599): 4 of 4 healthy, quorum 3, 1 may fail → 3 of 3 healthy, quorum 2, 1 may fail",
+        drained(master(3)),
+        leaseOf(0),
+      ],
     });
   });
   it("5→3, two at once", () => {
@@ -342,7 +348,7 @@ describe("one thing wrong: one sentence (4→3)", () => {
       withEtcd(world, ({ members }) => ({
         members: [
           ...members,
-          { id: "abc", name: "", peerURLs: ["https://10.9.9.9:2380"], clientURLs: [], started: false },
+          { id: "abc", name: "", peerURLs: ["https://10.9.9.9:2380"], clientURLs: [], started: false, learner: false },
         ],
       })),
       /^etcd has a member that is not declared: abc \(unstarted, https:\/\/10\.9\.9\.9:2380\): declare its master, or remove it by hand$/,
@@ -382,7 +388,14 @@ describe("one thing wrong: one sentence (4→3)", () => {
     const so = withEtcd(world, ({ members }) => ({
       members: [
         ...members,
-        { id: "abc", name: "again", peerURLs: ["https://192.168.55.12:2380"], clientURLs: [], started: true },
+        {
+          id: "abc",
+          name: "again",
+          peerURLs: ["https://192.168.55.12:2380"],
+          clientURLs: [],
+          started: true,
+          learner: false,
+        },
       ],
     }));
     refused(refusals(so, change), [
@@ -447,7 +460,12 @@ describe("risks", () => {
     assert.deepEqual(judge(world, change, three), {
       refusals: [],
       passing: [],
-      notes: ["etcd 3→2: tolerates no failure, 1 before (quorum 2)", drained(master(2))],
+      notes: [
+        "etcd 3→2: tolerates no failure, 1 before (quorum 2)",
+        "etcd loses master-2.example.com (fd422379fda50e48): 3 of 3 healthy, quorum 2, 1 may fail → 2 of 2 healthy, quorum 2, none may fail",
+        drained(master(2)),
+        leaseOf(0),
+      ],
     });
   });
   it("3→2 whose member is gone already: the risks are still named", () => {
@@ -734,8 +752,10 @@ describe("the certificate authorities", () => {
       assert.deepEqual(no, []);
       refused(notes, [
         /^etcd 4→3/,
+        /^etcd loses master-3/,
         /: the drain moves 1 pod /,
         /^master-2\.example\.com holds etcd's CA .* is not the first of \[etcd\] in the inventory, which is master-0\.example\.com$/,
+        /^the controllers' lease is held by master-0/,
       ]);
     });
   });
@@ -972,8 +992,10 @@ describe("notes", () => {
       passing: [],
       notes: [
         "etcd 2→1: tolerates no failure, as before (quorum 1)",
+        "etcd loses master-1.example.com (91bc3c398fb3c146): 2 of 2 healthy, quorum 2, none may fail → 1 of 1 healthy, quorum 1, none may fail",
         "one master is left: its API is away while it restarts",
         drained(master(1)),
+        leaseOf(0),
       ],
     });
   });

@@ -191,6 +191,10 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
       withKey("drain", { blocked: "back" }),
       /^drain\.blocked: .*expected one of "leave"\|"put-back".*got "back"$/,
     ],
+    ["no node at once", withKey("flannel", { atOnce: 0 }), /^flannel\.atOnce: .*>=1, got 0$/],
+    ["all nodes at once", withKey("flannel", { atOnce: 101 }), /^flannel\.atOnce: .*<=100, got 101$/],
+    ["half a node at once", withKey("flannel", { atOnce: 2.5 }), /^flannel\.atOnce: .*expected int.*got 2\.5$/],
+    ["an unknown key of flannel", withKey("flannel", { batch: 5 }), /^flannel\.batch: there is no such key$/],
     ["an unknown key of the drain", withKey("drain", { force: true }), /^drain\.force: there is no such key$/],
     ["none kept", withKey("backup", { keep: 0 }), /^backup\.keep: .*>=1, got 0$/],
     ["half a set kept", withKey("backup", { keep: 1.5 }), /^backup\.keep: .*int.*got 1\.5$/],
@@ -373,6 +377,8 @@ describe("what is right", () => {
       inventory: { path: "./hosts" },
       backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "", rehearsal: true },
       drain: { timeout: 300, blocked: "leave" },
+      etcd: { purge: false },
+      flannel: { atOnce: 10 },
       lab: false,
       acknowledge: [],
     });
@@ -465,6 +471,8 @@ describe("what is right", () => {
         rehearsal: { host: "etcd.example.com", address: "10.0.0.5" },
       },
       drain: { timeout: 1800, blocked: "put-back" },
+      etcd: { purge: true },
+      flannel: { atOnce: 100 },
       lab: true,
       acknowledge: [
         "below-three-masters",
@@ -480,7 +488,7 @@ describe("what is right", () => {
   it("settingKeys are the keys of the interface", () =>
     assert.deepEqual(
       [...settingKeys],
-      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "acknowledge", "lab"],
+      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "etcd", "flannel", "acknowledge", "lab"],
     ));
 });
 

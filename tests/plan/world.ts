@@ -85,6 +85,8 @@ export function changeOf(count: number, leaving: readonly number[], acknowledge:
 export const configured = 1_700_000_000;
 export const started = configured + 500;
 export const now = configured + 90_000;
+/** Two years later, as openssl prints it. */
+const certificateEnd = "Nov 14 22:13:20 2025 GMT";
 
 /** As openshift-ansible lays it down, as far as it is read. */
 export const etcdManifestText = (endpoint: string): string => `apiVersion: v1
@@ -258,6 +260,7 @@ export const masterParts = (n: number, count: number, leader = 0): Record<string
   pods: "apiserver.yaml\ncontroller.yaml\netcd.yaml\n",
   disabled: "ls: cannot access '/etc/origin/node/pods/disabled': No such file or directory\n",
   "config-mtime": `${configured}\n`,
+  "etcd-data": "there\n",
   started: `2379 811 ${started}\n8443 812 ${started}\n8444 813 ${started}\n`,
   "service:origin-node": running,
   "service:atomic-openshift-node": absent,
@@ -268,6 +271,7 @@ export const masterParts = (n: number, count: number, leader = 0): Record<string
       : "",
   trust: `/etc/origin/master/ca.crt ${ca.openshift}\n/etc/etcd/ca.crt ${ca.etcd}\n`,
   openssl: "/usr/bin/openssl\n",
+  certificates: ["peer", "server", "ca"].map((name) => `/etc/etcd/${name}.crt notAfter=${certificateEnd}\n`).join(""),
   ready,
   via: "host\n",
   members: [membersText(count), 0],
@@ -497,6 +501,9 @@ function written(world: World, host: string, edit: Edit): World {
   });
 }
 
+const led = (world: World, leaderId: string): World =>
+  withEtcd(world, ({ status }) => ({ status: status && { ...status, leaderId } }));
+
 /** What the hosts show once the step is done, and nothing behind it. */
 export function after(world: World, step: Step): World {
   switch (step.do) {
@@ -557,7 +564,19 @@ export function after(world: World, step: Step): World {
         : off;
     }
     case "move-leader":
-      return withEtcd(world, ({ status }) => ({ status: status && { ...status, leaderId: step.to } }));
+      return led(world, step.to);
+    case "stop-leader": {
+      const off = withMaster(world, step.host, (facts) => ({
+        pods: facts.pods.filter((file) => file !== "etcd.yaml"),
+        disabledPods: [...facts.disabledPods, "etcd.yaml"],
+        listeners: facts.listeners.filter(({ port }) => port !== 2379),
+        etcd: undefined,
+        etcdSeen: "nothing listens on port 2379",
+      }));
+      return led(off, memberIds.find((id) => id !== step.member) ?? "");
+    }
+    case "set-aside-data":
+      return withMaster(world, step.host, { etcdData: false });
     case "remove-member":
       return withEtcd(world, ({ members }) => ({ members: members.filter(({ id }) => id !== step.member) }));
     case "restart-master":

@@ -25,6 +25,7 @@ import {
   removal,
   withMaster,
 } from "../plan/world.ts";
+import { failed, inNoTime } from "./played-clock.ts";
 
 const [lb0, lb1] = ["lb-0.example.com", "lb-1.example.com"];
 const node = master(3);
@@ -162,23 +163,6 @@ const planned = (played: Played, of: Change): Drain => {
   const step = planDrain(played.world, of).find((one) => one.do === "drain");
   return step ?? assert.fail("no drain is planned");
 };
-
-/** Runs work that waits, with a clock of its own; gives the error, or undefined. */
-async function inNoTime(work: () => Promise<unknown>): Promise<Error | undefined> {
-  let ended = false;
-  const done = work().then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? error : assert.fail(String(error))),
-  );
-  void done.then(() => (ended = true));
-  while (!ended) {
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-    mock.timers.tick(500);
-  }
-  return done;
-}
-const failed = async (work: () => Promise<unknown>): Promise<string> =>
-  ((await inNoTime(work)) ?? assert.fail("it did not fail")).message;
 
 let played: Played;
 beforeEach(() => {

@@ -289,6 +289,37 @@ describe("commands", () => {
   });
 });
 
+describe("a connection that nobody uses", () => {
+  test("is closed after a while, and the next command opens another", async () => {
+    const { connections, host } = connect();
+    await host.run("true", quick);
+    connections.rest(60);
+    await host.run("true", quick);
+    assert.equal(connections.stats.connections, 1);
+    connections.rest(0);
+    await host.run("true", quick);
+    assert.equal(connections.stats.connections, 2);
+  });
+  test("whoever comes at the same moment gets another", async () => {
+    const { connections, host } = connect();
+    await host.run("true", quick);
+    connections.rest(0);
+    assert.equal((await host.run("echo here", quick)).stdout, "here\n");
+    const coming = host.run("echo again", quick);
+    connections.rest(0);
+    assert.equal((await coming).stdout, "again\n");
+  });
+  test("not while a command runs", async () => {
+    const { connections, host } = connect();
+    await host.run("true", quick);
+    const running = host.run("sleep 0.4; echo done", quick);
+    await new Promise((resolve) => setImmediate(resolve));
+    connections.rest(0);
+    assert.equal((await running).stdout, "done\n");
+    assert.equal(connections.stats.connections, 1);
+  });
+});
+
 describe("a connection that is lost", () => {
   test("in the middle of a command: outcome unknown, the next command gets a new connection", async () => {
     const { connections, host } = connect();

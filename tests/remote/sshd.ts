@@ -86,7 +86,7 @@ function config(port: number, at: (name: string) => string, authorized: string, 
   return [
     ...options,
     `Port ${String(port)}`,
-    "ListenAddress 127.0.0.1",
+    ...(options.some((line) => line.startsWith("ListenAddress ")) ? [] : ["ListenAddress 127.0.0.1"]),
     ...hostKeys,
     `AuthorizedKeysFile ${authorized} ${at("more_keys")}`,
     "PidFile none",

@@ -30,9 +30,12 @@ export function disable(facts: MasterFacts, host: string, manifest: string, port
       title: there
         ? `${what} off: ${manifest} to disabled/, until port ${port} is closed${lease ? " and another master holds the controllers' lease" : ""}`
         : `wait until port ${port} of the ${what} is closed`,
-      commands: there
-        ? [`mkdir -p ${paths.disabled}`, `mv ${paths.pods}/${manifest} ${paths.disabled}/${manifest}`]
-        : [],
+      commands: there ? disabling(manifest) : [],
     },
   ];
 }
+
+export const disabling = (manifest: string): string[] => [
+  `mkdir -p ${paths.disabled}`,
+  `mv ${paths.pods}/${manifest} ${paths.disabled}/${manifest}`,
+];

@@ -2,7 +2,7 @@
 import { isReachable } from "../facts.ts";
 import { memberOf, membersOf, observedMembers, viewOfSurvivors } from "../members.ts";
 import { type World, entries } from "../steps.ts";
-import { decide, faultTolerance, quorum } from "../topology.ts";
+import { type Removal, type Standing, decide, faultTolerance, quorum } from "../topology.ts";
 import { type Check, names, orNothing, refusalOf } from "./judgement.ts";
 
 export const direction: Check = (_world, change, before) => {
@@ -144,6 +144,7 @@ export const quorumAndRisks: Check = (world, change) => {
     refusals: [...(decision.reasons.length > 0 ? [] : alarms), ...decision.reasons, ...left],
     notes: [
       toleranceInWords(observed.length, after),
+      ...decision.removals.map(removalInWords),
       ...(names(change.survivors).length === 1 ? ["one master is left: its API is away while it restarts"] : []),
     ],
   };
@@ -154,6 +155,13 @@ function risks(after: number, acknowledged: readonly string[]): string[] {
   return met
     .filter((risk) => !acknowledged.includes(risk))
     .map((risk) => `${after} masters are left: acknowledge \`${risk}\` to accept it`);
+}
+
+/** What one removal does to the quorum, and how many more may fail. */
+export function removalInWords({ name, id, before, after }: Removal): string {
+  const told = ({ members, healthy, quorum: needed, tolerance }: Standing) =>
+    `${healthy} of ${members} healthy, quorum ${needed}, ${tolerance <= 0 ? "none" : tolerance} may fail`;
+  return `etcd loses ${name} (${id}): ${told(before)} → ${told(after)}`;
 }
 
 /** `4→3: tolerates 1 failure, as before`. */

@@ -34,6 +34,7 @@ export const pause = (seconds: number): Promise<void> => new Promise((resolve) =
  * Asks until the answer is there.
  * @param seconds how long, at most
  * @param ask undefined = not yet; told to `say` every 15 s
+ * @param every seconds between two questions, or what gives them for the nth pause, from 0
  * @throws Error with `what` and the last that was seen
  */
 export async function until<T>(
@@ -41,11 +42,11 @@ export async function until<T>(
   what: string,
   seconds: number,
   ask: () => Promise<{ done: T } | { seen: string }>,
-  every = 1,
+  every: number | ((pauses: number) => number) = 1,
 ): Promise<T> {
   const started = Date.now();
   let told = started;
-  for (;;) {
+  for (let pauses = 0; ; pauses += 1) {
     await requireEngine();
     const answer = await ask();
     if ("done" in answer) return answer.done;
@@ -55,7 +56,7 @@ export async function until<T>(
       told = Date.now();
       context.say(`${what}: ${Math.round(elapsed)} s so far, at most ${seconds}; seen: ${answer.seen}`);
     }
-    await pause(every);
+    await pause(typeof every === "number" ? every : every(pauses));
   }
 }
 

@@ -3,6 +3,7 @@ import { clusterFacts } from "../../plan/facts.ts";
 import { clusterProbe, paths } from "../../plan/probe.ts";
 import { quote, sh } from "../../plan/quote.ts";
 import type { HostIdentity } from "../../plan/host.ts";
+import { isCalled } from "../../plan/same-host.ts";
 import type { Step } from "../../plan/steps.ts";
 import { putBack, takeOut } from "./balancer.ts";
 import { type Context, hostOf, permit, until } from "./context.ts";
@@ -39,7 +40,7 @@ export async function disable(context: Context, step: Extract<Step, { do: "disab
     120,
     async () => {
       const held = await controllersHolder(context);
-      return held === undefined || isSameHost(held, step.host)
+      return held === undefined || isCalled(held, step.host)
         ? { seen: held ?? "nobody, or it cannot be asked" }
         : { done: held };
     },
@@ -47,9 +48,6 @@ export async function disable(context: Context, step: Extract<Step, { do: "disab
   );
   context.say(`${holder} holds the controllers' lease`);
 }
-
-/** The holder may be told by its short name. */
-const isSameHost = (held: string, name: string): boolean => held === name || name.startsWith(`${held}.`);
 
 /** Undefined: nobody, or the cluster keeps no such lease that we can read. */
 async function controllersHolder(context: Context): Promise<string | undefined> {

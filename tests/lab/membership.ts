@@ -1,0 +1,173 @@
+/**
+ * What etcd itself may have that forbids a removal, and a removal that is interrupted: pulumi killed before it, its answer lost while the leaving host is cut off
+ * from everybody, the member added and removed by hand. Each after the other, on the lab that is already there.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { before, test } from "node:test";
+import { cast } from "../../lab/cluster.ts";
+import { alarm, connectTo } from "../../lab/etcd-grpc.ts";
+import { container } from "../../lab/hosts.ts";
+import { type TestStack, etcdctl, eventually, on } from "./stack.ts";
+
+const hosts = cast(4);
+const masters = Object.keys(hosts).filter((host) => host.startsWith("master-"));
+let stack: TestStack;
+
+const members = async (): Promise<string[]> => (await etcdctl("master-0", "member list")).output.trim().split("\n");
+const idAt = async (url: string): Promise<string> =>
+  (await members()).find((line) => line.includes(url))?.split(",")[0] ?? "none";
+
+/** A link breaks: nobody reaches the host any more, and it reaches nobody. What is on its way is dropped, not refused. */
+function cutOff(host: string): () => void {
+  const pid = execFileSync("podman", ["inspect", "-f", "{{.State.Pid}}", container(host)], { encoding: "utf8" }).trim();
+  const link = (state: string) => execFileSync("nsenter", ["-t", pid, "-n", "ip", "link", "set", "eth0", state]);
+  link("down");
+  return () => link("up");
+}
+
+/** Adds a member by hand; removes it whatever `check` meets. */
+async function withMember(words: string, url: string, check: (id: string) => Promise<void>): Promise<void> {
+  await eventually("the member is added", 60, async () => {
+    const { output } = await etcdctl("master-0", `member add ${words} --peer-urls=${url}`);
+    return output.includes("added to cluster") ? undefined : output;
+  });
+  const id = await idAt(url);
+  try {
+    await check(id);
+  } finally {
+    await eventually("the member is removed again", 60, async () => {
+      await etcdctl("master-0", `member remove ${id}`);
+      return (await idAt(url)) === "none" ? undefined : id;
+    });
+  }
+}
+
+/** Declares the tests, for a stack that is adopted and has master-3 dropped; afterwards it is retired. */
+export function membershipTests(stackOf: () => TestStack, refused: (...sentences: RegExp[]) => Promise<void>): void {
+  before(() => (stack = stackOf()));
+
+  test("a member that nobody declared and that never started", () =>
+    withMember("ghost", "https://192.168.55.99:2380", (id) =>
+      refused(
+        new RegExp(`etcd has a member that is not declared: ${id} \\(unstarted, https://192\\.168\\.55\\.99:2380\\)`),
+      ),
+    ));
+
+  test("two members of one name and one host: nobody chooses between them", () =>
+    withMember("master-3.example.com", "https://192.168.55.21:22380", async (id) => {
+      const listed = (await members()).map((line) => line.split(", "));
+      const cluster = listed.map(([, , name, url]) => `${name === "" ? "twin" : name}=${url}`).join();
+      const start = async (name: string) => {
+        await on(
+          "master-3",
+          `systemctl stop twin; systemd-run --unit=twin --setenv=ETCD_ENABLE_V2=true /usr/bin/etcd --name ${name} --data-dir /root/twin \
+          --listen-peer-urls https://192.168.55.21:22380 --initial-advertise-peer-urls https://192.168.55.21:22380 \
+          --listen-client-urls https://192.168.55.21:22379 --advertise-client-urls https://192.168.55.21:22379 \
+          --initial-cluster '${cluster}' --initial-cluster-state existing \
+          --cert-file /etc/etcd/server.crt --key-file /etc/etcd/server.key --trusted-ca-file /etc/etcd/ca.crt --client-cert-auth \
+          --peer-cert-file /etc/etcd/peer.crt --peer-key-file /etc/etcd/peer.key --peer-trusted-ca-file /etc/etcd/ca.crt --peer-client-cert-auth`,
+        );
+        await eventually(`the member is called ${name}`, 60, async () => {
+          const now = await members();
+          return now.some((line) => line.startsWith(`${id}, started, ${name},`)) ? undefined : now.join("\n");
+        });
+      };
+      try {
+        // nobody may join under a name that is taken; one that has joined may take it
+        await start("twin");
+        await start("master-3.example.com");
+        await refused(new RegExp(`refusing to choose: 2 etcd members fit master-3\\.example\\.com: .*${id}`));
+      } finally {
+        await etcdctl("master-0", `member remove ${id}`);
+        await on("master-3", "systemctl stop twin; rm -rf /root/twin");
+      }
+    }));
+
+  test("an alarm of NOSPACE", async () => {
+    const session = connectTo(hosts["master-0"] ?? "");
+    const id = BigInt(`0x${await idAt("https://192.168.55.12:2380")}`);
+    await alarm(session, "activate", id);
+    try {
+      await refused(/NOSPACE/);
+    } finally {
+      await alarm(session, "deactivate", id);
+      session.destroy();
+    }
+    assert.equal((await etcdctl("master-0", "alarm list")).output.trim(), "");
+  });
+
+  test("a certificate of a member that stays ends in three days", async () => {
+    const signed = await on(
+      "master-0",
+      `cd /etc/etcd/ca && openssl x509 -x509toreq -in /etc/etcd/generated_certs/etcd-master-1.example.com/peer.crt \
+        -signkey /etc/etcd/generated_certs/etcd-master-1.example.com/peer.key 2>/dev/null >/root/short.csr &&
+      printf 'basicConstraints=CA:FALSE\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=IP:192.168.55.12,DNS:master-1.example.com\n' >/root/short.ext &&
+      openssl x509 -req -in /root/short.csr -CA ca.crt -CAkey ca.key -set_serial 0x7fff -days 3 -extfile /root/short.ext 2>/dev/null; rm -f /root/short.*`,
+    );
+    assert.match(signed.output, /BEGIN CERTIFICATE/);
+    await on(
+      "master-1",
+      `cp -p /etc/etcd/peer.crt /root/peer.crt && cat >/etc/etcd/peer.crt <<'X'\n${signed.output.trim()}\nX`,
+    );
+    try {
+      await refused(/master-1\.example\.com: .*\/etc\/etcd\/peer\.crt.*(3|2) days/);
+    } finally {
+      await on("master-1", "mv /root/peer.crt /etc/etcd/peer.crt");
+    }
+  });
+
+  test("killed before the removal: the member is still there, and etcd on the leaving host runs", async () => {
+    await stack.killedBy("EtcdMembership:remove-member:before:kill-engine");
+    assert.equal((await members()).length, 4);
+    assert.match((await etcdctl("master-3", "endpoint health")).output, /is healthy/);
+  });
+
+  test("its answer is lost, and the leaving host is cut off from everybody: removed once, the rest is left and told", async () => {
+    let mend: (() => void) | undefined;
+    const cut = (output: string) => {
+      if (mend === undefined && /\[EtcdMembership\] \d+\/\d+ .*remove etcd member/.test(output))
+        mend = cutOff("master-3");
+    };
+    try {
+      const ran = await stack.meeting(["EtcdMembership:remove-member:in:lose-answer"], () => stack.watchedUp(cut));
+      assert.ok(mend, "the host was cut off");
+      assert.notEqual(ran.code, 0, ran.output.slice(-4000));
+      assert.match(ran.output, /the answer to the removal was lost [^]*reading the list back/);
+      assert.match(ran.output, /etcd\.yaml[^]*master-3\.example\.com/);
+      const left = await members();
+      assert.equal(left.length, 3, left.join("\n"));
+      assert.ok(left.every((line) => !line.includes("192.168.55.21")));
+    } finally {
+      mend?.();
+    }
+  });
+
+  test("the link is back: a plain up does what was left, and nothing twice", async () => {
+    const ids = await members();
+    await eventually("master-3 answers", 60, async () => {
+      const { code, output } = await on("master-3", "true");
+      return code === 0 ? undefined : output;
+    });
+    const ran = await stack.up();
+    assert.equal(ran.code, 0, ran.output.slice(-6000));
+    assert.doesNotMatch(ran.output, /\[EtcdMembership\] \d+\/\d+ .*remove etcd member/);
+    assert.deepEqual(await members(), ids);
+    const { output } = await on("master-3", "ls /etc/origin/node/pods; ls /var/lib/etcd; pidof etcd kube-apiserver");
+    assert.equal(output, "disabled\nmember\n");
+    for (const host of masters.filter((name) => name !== "master-3"))
+      assert.match((await etcdctl(host, "endpoint health")).output, /is healthy/);
+  });
+
+  test("its member is added again by hand: drift that up would mend; removed by hand as well, nothing is left to do", async () => {
+    await withMember("master-3.example.com", "https://192.168.55.21:2380", async (id) => {
+      const refreshed = await stack.refresh();
+      assert.equal(refreshed.code, 0, refreshed.output.slice(-4000));
+      assert.match(refreshed.output, new RegExp(`EtcdMembership\\] drift: .*remove etcd member ${id}`));
+    });
+    const ran = await stack.up();
+    assert.equal(ran.code, 0, ran.output.slice(-6000));
+    assert.equal((await members()).length, 3);
+    assert.match((await stack.up()).output, /17 unchanged/);
+  });
+}

@@ -14,25 +14,33 @@ export interface GroupPlace {
   readonly line: number;
 }
 
-export interface InventoryFile {
+/** A file that may be one of several, whose groups may be those of the others. */
+export interface InventoryPart {
   readonly text: string;
   readonly inventory: Inventory;
-  /** Of this file alone. */
-  readonly resolved: Resolved;
   /** Without these names in any group. */
   drop(names: ReadonlySet<string>): { text: string; dropped: GroupPlace[] };
   toFront(move: Move): string;
 }
 
+export interface InventoryFile extends InventoryPart {
+  /** Of this file alone. */
+  readonly resolved: Resolved;
+}
+
 /** @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's */
 export function readInventory(text: string, form: InventoryForm): InventoryFile {
+  const part = readPart(text, form);
+  return { ...part, resolved: resolve([part.inventory]) };
+}
+
+/** @throws Refusal naming the line that cannot be understood */
+export function readPart(text: string, form: InventoryForm): InventoryPart {
   if (form === "ini") {
     const lines = readIni(text);
-    const inventory = inventoryOfIni(lines);
     return {
       text,
-      inventory,
-      resolved: resolve([inventory]),
+      inventory: inventoryOfIni(lines),
       drop: (names) => dropFromIni(lines, names),
       toFront: (move) => toFrontOfIni(lines, move),
     };
@@ -41,7 +49,6 @@ export function readInventory(text: string, form: InventoryForm): InventoryFile 
   return {
     text,
     inventory: file.inventory,
-    resolved: resolve([file.inventory]),
     drop: (names) => dropFromYaml(file, names),
     toFront: (move) => toFrontOfYaml(file, move),
   };

@@ -1,26 +1,23 @@
 /** What all resources of a run share: the configuration, the connections, what was seen of the hosts, and the lock. */
 import { randomBytes } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import {
   type BalancerFacts,
   type ClusterFacts,
-  type FileFacts,
   type Hosts,
   type MasterFacts,
   type NodeFacts,
   type Unreachable,
   balancerFacts,
   clusterFacts,
-  fileFrom,
-  inventoryFacts,
   isReachable,
   masterFacts,
   nodeFacts,
 } from "../plan/facts.ts";
 import type { Sketch } from "../plan/haproxy.ts";
 import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
-import { clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
+import { type InventoryFacts, inventoryFacts, inventoryProbe } from "../plan/inventory-facts.ts";
+import { clusterProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
 import { messageOf } from "../plan/refusal.ts";
 import type { Settings } from "../plan/settings.ts";
@@ -39,6 +36,7 @@ import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
 import { sweep } from "./sweep.ts";
+import { thisMachine } from "./this-machine.ts";
 
 /** Each adds its part of the world; never throws. */
 const extras: Readonly<Record<Extra, (session: Session, world: World, change: Change) => Promise<Partial<World>>>> = {
@@ -234,13 +232,12 @@ export class Session {
     return { keyFlaw, freeForArchive: await freeFor(resolve(expandHome(this.settings.backup.archive))) };
   }
 
-  async #inventory(): Promise<FileFacts | Unreachable> {
+  #inventory(): Promise<InventoryFacts | Unreachable> {
     const { path, host, address } = this.settings.inventory;
-    if (host === undefined) return localFile(path);
-    const file = await this.#probe(host, address ?? host, inventoryProbe(path), (stdout) =>
-      inventoryFacts(stdout, path),
-    );
-    return file ?? { unreachable: `${path} on ${host} is not there, not readable or larger than 4 MiB` };
+    const there = host === undefined ? resolve(expandHome(path)) : path;
+    const machine = host === undefined ? thisMachine : this.host(host, address ?? host);
+    const asked = { what: "reading the inventory", deadline: 60, limit: 8 * largestFile };
+    return askHost(machine, inventoryProbe(there), asked, (stdout) => inventoryFacts(stdout, there));
   }
 
   /** Asked on the first survivor that can answer. */
@@ -322,14 +319,4 @@ function isLeft(world: World, change: Change): boolean {
       return true;
     }
   });
-}
-
-function localFile(path: string): FileFacts | Unreachable {
-  const full = resolve(expandHome(path));
-  try {
-    if (statSync(full).size > largestFile) return { unreachable: `${full} is larger than 4 MiB` };
-    return fileFrom(full, readFileSync(full));
-  } catch (error) {
-    return { unreachable: messageOf(error) };
-  }
 }

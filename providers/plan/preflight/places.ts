@@ -3,17 +3,10 @@ import { type BalancerFacts, isReachable } from "../facts.ts";
 import { type FileEntry, bindsFor } from "../haproxy.ts";
 import { portOf } from "../haproxy-probe.ts";
 import type { HostIdentity } from "../host.ts";
-import { orderOf } from "../inventory.ts";
+import { filesOf } from "../inventory-facts.ts";
+import { orderOf } from "../inventory-files.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
-import {
-  apiLines,
-  clusterPlanners,
-  endpointOf,
-  identityThere,
-  inventoryForm,
-  isMaintained,
-  isRowOf,
-} from "../plans.ts";
+import { apiLines, clusterPlanners, endpointOf, identityThere, isMaintained, isRowOf } from "../plans.ts";
 import { nobodyLeaves } from "../plans/asked.ts";
 import { escapeControls } from "../quote.ts";
 import { apiOf } from "../settings.ts";
@@ -128,11 +121,11 @@ export const inventory: Check = (world, change, before) => {
   const where = `${host ?? "this machine"}: ${path}`;
   if (!isReachable(world.inventory))
     return { refusals: [`the inventory cannot be read (${where}): ${world.inventory.unreachable}`] };
-  const file = world.inventory;
+  const files = filesOf(world.inventory);
   const identities = names(change.survivors).map((name) => identityOf(name, change.survivors));
   let listed: readonly string[] = [];
   const wrong = refusalOf(() => {
-    listed = orderOf(file.text, inventoryForm(path), "masters", identities);
+    listed = orderOf(files, "masters", identities);
   }).map((why) => `the inventory is not understood (${where}): ${why}`);
   if (wrong.length > 0) return { refusals: wrong };
   const missing = names(change.survivors)

@@ -1,23 +1,11 @@
-/** Files: on a host through `replaceFile`, the inventory of this machine with the same care. */
+/** Files: on a host, and the inventory of this machine, through `replaceFile`. */
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  copyFileSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
-import type { Edit } from "../../plan/steps.ts";
+import { posix } from "node:path";
+import type { Edit, Step } from "../../plan/steps.ts";
 import { encode, replaceFile } from "../files.ts";
 import type { RemoteHost } from "../remote-host.ts";
-import { type Context, keepName } from "./context.ts";
+import { thisMachine } from "../this-machine.ts";
+import { type Context, hostOf, keepName } from "./context.ts";
 
 const bytesOf = (text: string): Buffer => {
   const utf8 = Buffer.from(text, "utf8");
@@ -51,29 +39,17 @@ export async function editRemote(
 }
 
 /**
- * Replaces a file of this machine: written beside it with the same owner and mode, synced, renamed; the old one is kept, 0600.
- * @throws Error when it is no longer what was read
+ * Replaces a file of the inventory, if it is still what was read. The old one is kept under a name that Ansible does not read, should
+ * the folder be an inventory; older copies beyond the number that is kept go, once the new file is proved.
  */
-export function editLocal(context: Context, edit: Edit): void {
-  const path = realpathSync(edit.before.path);
-  const now = readFileSync(path);
-  if (createHash("sha256").update(now).digest("hex") !== edit.before.sha256)
-    throw new Error(`${path} was changed since it was read; look at it and run \`pulumi up\` again`);
-  const { mode, uid, gid } = statSync(path);
-  const kept = keepName(context, path);
-  copyFileSync(path, kept);
-  chmodSync(kept, 0o600);
-  const temporary = `${path}.${context.session.run}.part`;
-  try {
-    const file = openSync(temporary, "wx", 0o600);
-    writeSync(file, encode(now, edit.after));
-    fsyncSync(file);
-    closeSync(file);
-    chownSync(temporary, uid, gid);
-    chmodSync(temporary, mode & 0o7777);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+export async function editInventory(context: Context, step: Extract<Step, { do: "edit-inventory" }>): Promise<void> {
+  const { edit, real, surplus } = step;
+  await replaceFile(step.local ? thisMachine : hostOf(context, step.host), {
+    path: real,
+    expected: edit.before.sha256,
+    content: encode(original(edit), edit.after),
+    keepAs: `${keepName(context, real)}.orig`,
+    remove: surplus.filter((path) => posix.dirname(path) === posix.dirname(real)),
+    deadline: 60,
+  });
 }

@@ -2,7 +2,7 @@
 import { type FileFacts, type Unreachable, fileFrom } from "./facts.ts";
 import { inventoryForm } from "./inventory-groups.ts";
 import { type Part, common, largestFile, partsOf, prelude } from "./probe.ts";
-import { escapeControls, sh } from "./quote.ts";
+import { escapeControls, quote, sh } from "./quote.ts";
 
 /** One file of an inventory. */
 export interface InventoryFileFacts extends FileFacts {
@@ -20,11 +20,17 @@ export interface InventoryFacts extends InventoryFileFacts {
   readonly more?: readonly InventoryFileFacts[];
   /** Files of the folder that Ansible does not read. */
   readonly notRead?: readonly string[];
+  /** What lies in `host_vars` beside the inventory and the playbooks: full paths of files and folders, each named after a host. */
+  readonly hostVars?: readonly string[];
+  /** Files in `host_vars` and `group_vars` there that name a host that leaves, with the lines, from 1. */
+  readonly named?: readonly { readonly path: string; readonly lines: readonly number[] }[];
 }
 
 /** Files of a folder that are still taken, and bytes of all of them together. */
 const mostFiles = 100;
 const mostBytes = 4 * largestFile;
+/** Files of variables that are searched in one place. */
+const mostVars = 500;
 
 /** All files of an inventory, in Ansible's order. */
 export const filesOf = (facts: InventoryFacts): readonly InventoryFileFacts[] => [facts, ...(facts.more ?? [])];
@@ -35,8 +41,9 @@ export const placeOf = ({ folder, path }: InventoryFacts): string => folder ?? p
 /**
  * Looks at an inventory, as Ansible 2.6 to 2.14 take a folder: by name, bytewise, folders within too, without hidden names,
  * `host_vars`, `group_vars`, `vars_plugins` and the endings that `inventory_ignore_extensions` has by default. Reads only.
+ * @param words an expression of what the variables beside it are searched for; empty: they are not
  */
-export const inventoryProbe = (path: string): string => `${prelude}${common}
+export const inventoryProbe = (path: string, words = ""): string => `${prelude}${common}
 count=0 total=0
 kept() { for one in "$1".before-*; do
   [ ! -f "$one" ] || [ -L "$one" ] || stat -c '%.9Z %n' -- "$one"
@@ -67,6 +74,21 @@ done; }
 ${sh`root=${path}`}
 if [ -d "$root" ]; then echo "folder 0 "; walk "\${root%/}" 0; else one "$root"; fi
 part count echo "$count"
+${words === "" ? "" : besideProbe(words)}`;
+
+/** openshift-ansible's, as its package lays it down: Ansible reads variables beside a playbook too. */
+const playbooks = ["/usr/share/ansible/openshift-ansible", "/usr/share/ansible/openshift-ansible/playbooks"];
+
+/** Numbers of lines come back, never the lines: they hold secrets. */
+const besideProbe = (words: string): string => `
+if [ -d "$root" ]; then beside=\${root%/}; else beside=$(dirname -- "$root"); fi
+for dir in "$beside" ${playbooks.join(" ")}; do
+  for entry in "$dir/host_vars"/*; do [ ! -e "$entry" ] || part hostvars printf %s "$entry"; done
+  { find -L "$dir/host_vars" "$dir/group_vars" -type f -size -8192 ! -path '*/host_vars/retired-[0-9]*' 2>/dev/null || :; } | sort | head -n ${mostVars} | while IFS= read -r file; do
+    lines=$(timeout 5 grep -aniE -m 50 -e ${quote(words)} -- "$file" 2>/dev/null | cut -d : -f 1 | tr '\\n' ,)
+    [ -z "$lines" ] || part named printf '%s %s' "$lines" "$file"
+  done
+done
 `;
 
 const textOf = (part: Part | undefined): string => Buffer.from(part?.bytes ?? []).toString("utf8");
@@ -78,10 +100,12 @@ export function inventoryFacts(stdout: string, path: string): InventoryFacts | U
   const count = Number(textOf(parts.get("count")));
   if (!(count >= 0) || !parts.has("count")) return { unreachable: `the answer about ${path} is not understood` };
   if (count > mostFiles) return { unreachable: `${path} has more than ${mostFiles} files; name one file` };
-  const notRead = stdout
-    .split("\n")
-    .filter((line) => line.startsWith("ignored 0 "))
-    .map((line) => Buffer.from(line.slice("ignored 0 ".length), "base64").toString("utf8"));
+  const listed = (name: string): string[] =>
+    stdout
+      .split("\n")
+      .filter((line) => line.startsWith(`${name} 0 `))
+      .map((line) => Buffer.from(line.slice(`${name} 0 `.length), "base64").toString("utf8"));
+  const notRead = listed("ignored");
   const files: InventoryFileFacts[] = [];
   for (let n = 1; n <= count; n += 1) {
     const name = isFolder ? textOf(parts.get(`path:${n}`)) : path;
@@ -97,8 +121,25 @@ export function inventoryFacts(stdout: string, path: string): InventoryFacts | U
   const [first, ...more] = files;
   if (first === undefined)
     return { unreachable: `the folder ${path} has no file that Ansible would read${inWords(notRead)}; name a file` };
-  return isFolder ? { ...first, folder: path, more, notRead: notRead.filter((name) => !isKept(name)) } : first;
+  return {
+    ...first,
+    ...(isFolder && { folder: path, more, notRead: notRead.filter((name) => !isKept(name)) }),
+    hostVars: listed("hostvars"),
+    named: listed("named").flatMap(mentionOf),
+  };
 }
+
+function mentionOf(text: string): NonNullable<InventoryFacts["named"]>[number][] {
+  const [, lines = "", path = ""] = /^([\d,]+) (.*)$/s.exec(text) ?? [];
+  return path === "" ? [] : [{ path, lines: lines.split(",").filter(Boolean).map(Number) }];
+}
+
+/** Of `hostVars`, those that Ansible takes for one of these hosts. */
+export const hostVarsOf = ({ hostVars = [] }: InventoryFacts, names: ReadonlySet<string>): string[] =>
+  hostVars.filter((path) => {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    return names.has(name) || names.has(name.replace(/\.(?:ya?ml|json)$/, ""));
+  });
 
 const inWords = (notRead: readonly string[]): string =>
   notRead.length === 0 ? "" : ` (not read: ${notRead.map((name) => escapeControls(name)).join(", ")})`;

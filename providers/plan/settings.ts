@@ -81,7 +81,14 @@ const schema = z.strictObject({
     .refine((masters) => Object.keys(masters).length > 0, { error: "expected at least one master" }),
   loadBalancers: z.record(hostName, z.union([byCommand, haproxy])).default({}),
   nodes: z.record(hostName, host).default({}),
-  inventory: z.strictObject({ path: text, host: hostName.optional(), address: address.optional() }),
+  inventory: z.strictObject({
+    // a file, or a folder of files
+    path: text,
+    host: hostName.optional(),
+    address: address.optional(),
+    // host_vars of a retired host go to the folder retired-<run> there; false: they are only told
+    moveHostVars: z.boolean().default(false),
+  }),
   backup: z.strictObject({
     directory: absolute.default("/backup"),
     archive: text.default("./backups"),

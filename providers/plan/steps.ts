@@ -177,6 +177,8 @@ export type Step = Shown &
         /** Copies of earlier runs that go once the new file is proved: full paths. */
         readonly surplus: readonly string[];
       }
+    /** Files and folders of `host_vars`, full paths: into a folder beside them that is no host's. */
+    | { readonly do: "move-host-vars"; readonly paths: readonly string[]; readonly local: boolean }
     | {
         readonly do: "report";
         /** Of the host that was retired, and is looked at where it can be reached. */

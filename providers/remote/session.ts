@@ -20,6 +20,7 @@ import { type InventoryFacts, inventoryFacts, inventoryProbe } from "../plan/inv
 import { clusterProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
 import { messageOf } from "../plan/refusal.ts";
+import { wordsOf } from "../plan/sweep-words.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Change, Extra, LocalFacts, World } from "../plan/steps.ts";
 import { archivedAuthorities } from "./archived-authority.ts";
@@ -144,7 +145,7 @@ export class Session {
     const [masters, balancers, inventory, cluster, local] = await Promise.all([
       this.#masters({ ...change.survivors, ...now }),
       this.#balancers(change),
-      this.#inventory(),
+      this.#inventory(change),
       this.#cluster(change),
       this.#local(),
     ]);
@@ -232,12 +233,13 @@ export class Session {
     return { keyFlaw, freeForArchive: await freeFor(resolve(expandHome(this.settings.backup.archive))) };
   }
 
-  #inventory(): Promise<InventoryFacts | Unreachable> {
+  #inventory({ survivors, leaving }: Change): Promise<InventoryFacts | Unreachable> {
     const { path, host, address } = this.settings.inventory;
     const there = host === undefined ? resolve(expandHome(path)) : path;
     const machine = host === undefined ? thisMachine : this.host(host, address ?? host);
     const asked = { what: "reading the inventory", deadline: 60, limit: 8 * largestFile };
-    return askHost(machine, inventoryProbe(there), asked, (stdout) => inventoryFacts(stdout, there));
+    const words = Object.entries(leaving).map(([name, at]) => wordsOf(name, at, { ...survivors, ...leaving }).whole);
+    return askHost(machine, inventoryProbe(there, words.join("|")), asked, (stdout) => inventoryFacts(stdout, there));
   }
 
   /** Asked on the first survivor that can answer. */

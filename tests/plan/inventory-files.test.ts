@@ -122,6 +122,52 @@ describe("AnsibleInventory of a folder", () => {
     assert.match(render([step]), /2 such copies are, .* these go: \/srv\/inventory\/00\.before-101009-abcdef\)/);
     assert.equal(surplusOf({ ...a, kept }, 1).length, 2);
   });
+  const beside: World = {
+    ...folder,
+    inventory: {
+      ...a,
+      hostVars: [
+        "/srv/host_vars/master-3.example.com",
+        "/srv/host_vars/192.168.55.21.yaml",
+        "/srv/host_vars/master-2.example.com.yml",
+        "/srv/host_vars/master-3.example.com.bak",
+      ],
+      named: [
+        { path: "/srv/group_vars/all.yml", lines: [3, 8] },
+        { path: "/srv/host_vars/master-3.example.com/main.yml", lines: [1] },
+      ],
+    },
+  };
+  it("variables of a host that leaves are told, and moved only when asked", () => {
+    const told = (so: typeof change) => judge(beside, so, change.survivors).notes.filter((note) => /_vars/.test(note));
+    const inventory = { ...change.settings.inventory, moveHostVars: true };
+    const asked = { ...change, settings: { ...change.settings, inventory } };
+    const names =
+      "this machine: /srv/group_vars/all.yml names a host that leaves (line 3, 8): look whether that is still right";
+    assert.deepEqual(
+      told(change).map((note) => note.replace(/ has variables .*/, "")),
+      ["this machine: /srv/host_vars/master-3.example.com", "this machine: /srv/host_vars/192.168.55.21.yaml", names],
+    );
+    assert.deepEqual(told(asked), [names]);
+    assert.deepEqual(
+      planInventory(beside, change).map((step) => step.do),
+      ["edit-inventory"],
+    );
+    const steps = planInventory(beside, asked);
+    assert.deepEqual(
+      steps.map((step) => step.do),
+      ["move-host-vars", "edit-inventory"],
+    );
+    assert.match(
+      render(steps),
+      /this machine: \/srv\/host_vars\/master-3\.example\.com, \S+21\.yaml: move aside, into the folder retired-<run> there/,
+    );
+    assert.deepEqual(planInventory(steps.reduce(after, beside), asked), []);
+    assert.deepEqual(
+      planInventory(steps.slice(0, 1).reduce(after, beside), asked).map((step) => step.do),
+      ["edit-inventory"],
+    );
+  });
   it("its masters are found in whichever file", () =>
     assert.deepEqual(judge(folder, change, change.survivors).refusals, []));
 });

@@ -374,7 +374,7 @@ describe("what is right", () => {
       masters: { m: { address: "10.0.0.1" } },
       loadBalancers: {},
       nodes: {},
-      inventory: { path: "./hosts" },
+      inventory: { path: "./hosts", moveHostVars: false },
       backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "", rehearsal: true },
       drain: { timeout: 300, blocked: "leave" },
       etcd: { purge: false },
@@ -462,7 +462,7 @@ describe("what is right", () => {
         },
       },
       nodes: { n: { address: "10.0.0.3" } },
-      inventory: { path: "/etc/ansible/hosts", host: "admin", address: "10.0.0.4" },
+      inventory: { path: "/etc/ansible/hosts", host: "admin", address: "10.0.0.4", moveHostVars: true },
       backup: {
         directory: "/b",
         archive: "./a",
@@ -488,7 +488,19 @@ describe("what is right", () => {
   it("settingKeys are the keys of the interface", () =>
     assert.deepEqual(
       [...settingKeys],
-      ["ssh", "masters", "loadBalancers", "nodes", "inventory", "backup", "drain", "etcd", "flannel", "acknowledge", "lab"],
+      [
+        "ssh",
+        "masters",
+        "loadBalancers",
+        "nodes",
+        "inventory",
+        "backup",
+        "drain",
+        "etcd",
+        "flannel",
+        "acknowledge",
+        "lab",
+      ],
     ));
 });
 

@@ -605,6 +605,13 @@ export function after(world: World, step: Step): World {
       }));
     case "delete-node":
       return withCluster(world, ({ nodes }) => ({ nodes: nodes.filter((one) => one.name !== step.node) }));
+    case "move-host-vars": {
+      const { inventory } = world;
+      const left = isReachable(inventory)
+        ? (inventory.hostVars ?? []).filter((path) => !step.paths.includes(path))
+        : [];
+      return { ...world, inventory: { ...inventory, hostVars: left } as World["inventory"] };
+    }
     case "edit-inventory":
       return rewritten(world, step.edit);
   }

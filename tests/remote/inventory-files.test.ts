@@ -20,8 +20,9 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { type InventoryFacts, filesOf, inventoryFacts, inventoryProbe } from "../../providers/plan/inventory-facts.ts";
 import { planInventory } from "../../providers/plan/plans.ts";
+import { wordsOf } from "../../providers/plan/sweep-words.ts";
 import type { Step } from "../../providers/plan/steps.ts";
-import { editInventory } from "../../providers/remote/apply/edit.ts";
+import { editInventory, moveHostVars } from "../../providers/remote/apply/edit.ts";
 import type { Context } from "../../providers/remote/apply/context.ts";
 import { thisMachine } from "../../providers/remote/this-machine.ts";
 import { inventoryText, removal } from "../plan/world.ts";
@@ -40,12 +41,16 @@ const put = (name: string, text: string, mode = 0o644): string => {
   chmodSync(path, mode);
   return path;
 };
-async function look(path = folder) {
-  const { stdout } = await thisMachine.run(inventoryProbe(path), { what: "looking", deadline: 60, limit: 2 ** 26 });
+async function look(path = folder, words = "") {
+  const { stdout } = await thisMachine.run(inventoryProbe(path, words), {
+    what: "looking",
+    deadline: 60,
+    limit: 2 ** 26,
+  });
   return inventoryFacts(stdout, path);
 }
-async function seen(path = folder): Promise<InventoryFacts> {
-  const facts = await look(path);
+async function seen(path = folder, words = ""): Promise<InventoryFacts> {
+  const facts = await look(path, words);
   assert.ok(!("unreachable" in facts), JSON.stringify(facts));
   return facts;
 }
@@ -230,5 +235,63 @@ describe("an inventory is edited", () => {
     });
     assert.ok(!listed.includes("master-3"), listed);
     assert.deepEqual(await carryOut(folder, 7, run(2)), []);
+  });
+});
+
+describe("variables beside an inventory", () => {
+  const { world, change } = removal(4, [3]);
+  const words = wordsOf("master-3.example.com", "192.168.55.21").whole;
+  const inventory = { ...change.settings.inventory, moveHostVars: true };
+  const asked = { ...change, settings: { ...change.settings, inventory } };
+
+  it("are found beside a file and in a folder, without their values", async () => {
+    const path = put("hosts", "master-3.example.com\n");
+    const own = put("host_vars/master-3.example.com/main.yml", "password: canary\nname: master-3.example.com\n");
+    put("host_vars/m1.yml", "# master-33.example.com\n");
+    put("host_vars/retired-101010-abcdef/master-3.example.com", "at: 192.168.55.21\n");
+    const group = put("group_vars/OSEv3/a b.yml", "x: 1\nurl: https://192.168.55.21:2379 # canary\n");
+    for (const place of [path, folder]) {
+      const facts = await seen(place, words);
+      assert.deepEqual(facts.named, [
+        { path: group, lines: [2] },
+        { path: own, lines: [2] },
+      ]);
+      const names = ["m1.yml", "master-3.example.com", "retired-101010-abcdef"];
+      assert.deepEqual(
+        facts.hostVars,
+        names.map((name) => join(folder, "host_vars", name)),
+      );
+      assert.ok(!JSON.stringify(facts).includes("canary"));
+    }
+    assert.deepEqual((await seen(path)).named, []);
+  });
+
+  it("are moved aside, where Ansible takes them for nobody's; twice is once", { skip: withoutAnsible }, async () => {
+    const path = put("hosts", "master-3.example.com\nm1\nalias ansible_host=192.168.55.21\n");
+    put("host_vars/master-3.example.com/main.yml", "canary: 1\n");
+    put("host_vars/alias.yml", "canary: 2\n", 0o600);
+    put("host_vars/m1", "other: 3\n");
+    const steps = planInventory({ ...world, inventory: await seen(path, words) }, asked);
+    const [step] = steps;
+    assert.ok(step?.do === "move-host-vars");
+    const context = { session: { run: "101010-abcdef" }, change: asked } as unknown as Context;
+    for (let n = 0; n < 2; n += 1) await moveHostVars(context, step);
+    const at = join(folder, "host_vars");
+    assert.deepEqual(readdirSync(at).toSorted(), ["m1", "retired-101010-abcdef"]);
+    assert.deepEqual(readdirSync(join(at, "retired-101010-abcdef")).toSorted(), ["alias.yml", "master-3.example.com"]);
+    assert.equal(statSync(join(at, "retired-101010-abcdef")).mode & 0o777, 0o700);
+    const listed = execFileSync("ansible-inventory", ["-i", path, "--list"], {
+      encoding: "utf8",
+      env: { ...process.env, LC_ALL: "C.UTF-8" },
+    });
+    assert.ok(!listed.includes("canary") && listed.includes('"other": 3'), listed);
+    // another one of the same name is not overwritten
+    put("host_vars/alias.yml", "canary: 4\n");
+    await assert.rejects(moveHostVars(context, step), /is there already/);
+    assert.equal(readFileSync(join(at, "alias.yml"), "utf8"), "canary: 4\n");
+    assert.deepEqual(
+      planInventory({ ...world, inventory: await seen(path, words) }, asked).map((one) => one.do),
+      ["move-host-vars", "edit-inventory"],
+    );
   });
 });

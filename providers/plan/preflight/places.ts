@@ -3,12 +3,13 @@ import { type BalancerFacts, isReachable } from "../facts.ts";
 import { type FileEntry, bindsFor } from "../haproxy.ts";
 import { portOf } from "../haproxy-probe.ts";
 import type { HostIdentity } from "../host.ts";
-import { filesOf } from "../inventory-facts.ts";
+import { type InventoryFacts, filesOf } from "../inventory-facts.ts";
 import { orderOf } from "../inventory-files.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
 import { apiLines, clusterPlanners, endpointOf, identityThere, isMaintained, isRowOf } from "../plans.ts";
 import { nobodyLeaves } from "../plans/asked.ts";
-import { escapeControls } from "../quote.ts";
+import { varsOfLeaving } from "../plans/inventory.ts";
+import { escapeControls, shortened } from "../quote.ts";
 import { apiOf } from "../settings.ts";
 import { type Change, entries, identityOf } from "../steps.ts";
 import { decide } from "../topology.ts";
@@ -131,8 +132,33 @@ export const inventory: Check = (world, change, before) => {
   const missing = names(change.survivors)
     .filter((name) => !listed.includes(name))
     .map((name) => `${name} is declared and not in [masters] of the inventory (${where})`);
-  return before === undefined ? { refusals: missing } : { notes: missing };
+  const notes = [...around(world.inventory, change)].map(
+    (note) => `${host ?? "this machine"}: ${escapeControls(note)}`,
+  );
+  return before === undefined ? { refusals: missing, notes } : { notes: [...missing, ...notes] };
 };
+
+/** What lies beside the inventory and bears on the change. */
+function around(inventory: InventoryFacts, change: Change): string[] {
+  const { notRead = [], named = [] } = inventory;
+  const own = nobodyLeaves(change) ? [] : (orNothing(() => varsOfLeaving(inventory, change)) ?? []);
+  const isOwn = (path: string): boolean => own.some((one) => path === one || path.startsWith(`${one}/`));
+  return [
+    ...(notRead.length === 0
+      ? []
+      : [`Ansible does not read these files of the inventory's folder: ${shortened(notRead, 10)}`]),
+    ...(change.settings.inventory.moveHostVars ? [] : own).map(
+      (path) =>
+        `${path} has variables of a host that leaves, and stays; openshift-masters:inventory.moveHostVars moves it aside`,
+    ),
+    ...named
+      .filter(({ path }) => !isOwn(path))
+      .map(
+        ({ path, lines }) =>
+          `${path} names a host that leaves (line ${shortened(lines.map(String), 10)}): look whether that is still right`,
+      ),
+  ];
+}
 
 export const nodes: Check = (world) => ({
   notes: entries(world.nodes).flatMap(([name, facts]) =>

@@ -1,10 +1,11 @@
 /** Files: on a host, and the inventory of this machine, through `replaceFile`. */
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
+import { sh } from "../../plan/quote.ts";
 import type { Edit, Step } from "../../plan/steps.ts";
 import { encode, replaceFile } from "../files.ts";
 import type { RemoteHost } from "../remote-host.ts";
-import { thisMachine } from "../this-machine.ts";
+import { type ScriptRunner, thisMachine } from "../this-machine.ts";
 import { type Context, hostOf, keepName } from "./context.ts";
 
 const bytesOf = (text: string): Buffer => {
@@ -44,7 +45,7 @@ export async function editRemote(
  */
 export async function editInventory(context: Context, step: Extract<Step, { do: "edit-inventory" }>): Promise<void> {
   const { edit, real, surplus } = step;
-  await replaceFile(step.local ? thisMachine : hostOf(context, step.host), {
+  await replaceFile(machineOf(context, step), {
     path: real,
     expected: edit.before.sha256,
     content: encode(original(edit), edit.after),
@@ -52,4 +53,20 @@ export async function editInventory(context: Context, step: Extract<Step, { do: 
     remove: surplus.filter((path) => posix.dirname(path) === posix.dirname(real)),
     deadline: 60,
   });
+}
+
+const machineOf = (context: Context, { local, host }: { local: boolean; host: string }): ScriptRunner =>
+  local ? thisMachine : hostOf(context, host);
+
+/** Moves variables of retired hosts into a folder beside them; what is not there any more is there already. */
+export async function moveHostVars(context: Context, step: Extract<Step, { do: "move-host-vars" }>): Promise<void> {
+  for (const path of step.paths) {
+    const folder = posix.join(posix.dirname(path), `retired-${context.session.run}`);
+    const to = posix.join(folder, posix.basename(path));
+    const script = sh`[ -e ${path} ] || [ -L ${path} ] || exit 0
+[ -d ${folder} ] || mkdir -m 700 -- ${folder} || exit 1
+if [ -e ${to} ] || [ -L ${to} ]; then echo ${to} is there already >&2; exit 1; fi
+mv -T -- ${path} ${to} && [ ! -e ${path} ] && { [ -e ${to} ] || [ -L ${to} ]; }`;
+    await machineOf(context, step).run(script, { what: `moving ${path} aside`, deadline: 30 });
+  }
 }

@@ -14,42 +14,50 @@ export interface GroupPlace {
   readonly line: number;
 }
 
-/** A file that may be one of several, whose groups may be those of the others. */
-export interface InventoryPart {
+export interface InventoryFile {
   readonly text: string;
   readonly inventory: Inventory;
+  /** Of this file alone; of several files `resolve` tells. @throws Refusal naming an undeclared group's line or a cycle's */
+  readonly resolved: Resolved;
   /** Without these names in any group. */
   drop(names: ReadonlySet<string>): { text: string; dropped: GroupPlace[] };
   toFront(move: Move): string;
 }
 
-export interface InventoryFile extends InventoryPart {
-  /** Of this file alone. */
-  readonly resolved: Resolved;
-}
-
-/** @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's */
-export function readInventory(text: string, form: InventoryForm): InventoryFile {
-  const part = readPart(text, form);
-  return { ...part, resolved: resolve([part.inventory]) };
-}
-
 /** @throws Refusal naming the line that cannot be understood */
-export function readPart(text: string, form: InventoryForm): InventoryPart {
+export function readInventory(text: string, form: InventoryForm): InventoryFile {
   if (form === "ini") {
     const lines = readIni(text);
-    return {
+    return asFile(
       text,
-      inventory: inventoryOfIni(lines),
-      drop: (names) => dropFromIni(lines, names),
-      toFront: (move) => toFrontOfIni(lines, move),
-    };
+      inventoryOfIni(lines),
+      (names) => dropFromIni(lines, names),
+      (move) => toFrontOfIni(lines, move),
+    );
   }
   const file = readYamlPairs(text);
+  return asFile(
+    text,
+    file.inventory,
+    (names) => dropFromYaml(file, names),
+    (move) => toFrontOfYaml(file, move),
+  );
+}
+
+function asFile(
+  text: string,
+  inventory: Inventory,
+  drop: InventoryFile["drop"],
+  toFront: InventoryFile["toFront"],
+): InventoryFile {
+  let resolved: Resolved | undefined;
   return {
     text,
-    inventory: file.inventory,
-    drop: (names) => dropFromYaml(file, names),
-    toFront: (move) => toFrontOfYaml(file, move),
+    inventory,
+    drop,
+    toFront,
+    get resolved() {
+      return (resolved ??= resolve([inventory]));
+    },
   };
 }

@@ -1,6 +1,6 @@
 /** Pure: several files that are one inventory, read together and in Ansible's order. */
 import type { HostIdentity } from "./host.ts";
-import { type InventoryPart, readPart } from "./inventory-file.ts";
+import { type InventoryFile, readInventory } from "./inventory-file.ts";
 import { type Declaration, inventoryForm, namesOfHost } from "./inventory-groups.ts";
 import { type Resolved, resolve } from "./inventory-resolve.ts";
 import { Refusal } from "./refusal.ts";
@@ -11,8 +11,11 @@ export interface NamedText {
   readonly text: string;
 }
 
+/** One of the files; what it means, it may mean only together with the others. */
+export type InventoryPart = Omit<InventoryFile, "resolved"> & { readonly path: string };
+
 export interface Inventories {
-  readonly files: readonly (InventoryPart & { readonly path: string })[];
+  readonly files: readonly InventoryPart[];
   /** What all of them declare; each declaration knows its file where there are several. */
   readonly inventory: { readonly hosts: readonly Declaration[] };
   readonly resolved: Resolved;
@@ -24,9 +27,10 @@ export function readInventories(texts: readonly NamedText[]): Inventories {
 }
 
 /** @throws Refusal as `readInventories` does */
-export function partOf({ path, text }: NamedText, isOneOfSeveral: boolean): InventoryPart & { path: string } {
+export function partOf({ path, text }: NamedText, isOneOfSeveral: boolean): InventoryPart {
   try {
-    return { ...readPart(text, inventoryForm(path)), path };
+    const { inventory, drop, toFront } = readInventory(text, inventoryForm(path));
+    return { path, text, inventory, drop, toFront };
   } catch (error) {
     if (error instanceof Refusal && isOneOfSeveral) throw new Refusal(`${path}: ${error.message}`);
     throw error;

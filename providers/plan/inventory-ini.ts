@@ -61,7 +61,7 @@ export function readIni(text: string): IniLine[] {
       section = sectionOf(header, number, counts);
       return { number, body, eol, section };
     }
-    if (content.startsWith("[") && content.endsWith("]")) refuse(number, `is no section header: ${content}`);
+    if (content.startsWith("[") && content.endsWith("]")) refuse(number, "is no section header");
     return { number, body, eol, section, ...declared(body, number, section) };
   });
 }
@@ -92,7 +92,6 @@ function declared(
 ): Pick<IniLine, "host" | "child" | "variable"> {
   if (kind === "hosts") return { host: hostOf(body, line) };
   const content = body.trim();
-  // What stands in a line that is no group or assignment may be a password: it is not shown.
   if (kind === "children")
     return { child: GROUP.exec(content)?.[1] ?? refuse(line, `of [${group}:children] is no group name`) };
   const at = content.indexOf("=");
@@ -129,7 +128,7 @@ function assignment(word: string): [string, Value] {
   return [word.slice(0, at), { form: "ini", text: word.slice(at + 1) }];
 }
 
-/** @throws Refusal always, naming the line and what to do about it. */
+/** @throws Refusal always, naming the line and what to do about it; what else stands there may be a password. */
 export function refuse(line: number, why: string, remedy = "mend it, then try again"): never {
   throw new Refusal(`inventory line ${line} ${why}; ${remedy}`);
 }

@@ -1,20 +1,10 @@
 /** Pure: which bytes of a YAML inventory a host's pair takes, in block and in flow, and what stands there without it. */
-import { isAlias, isScalar, visit } from "yaml";
+import { isScalar } from "yaml";
 import { refuse } from "./inventory-ini.ts";
 import { patternsWithout } from "./inventory-ranges.ts";
-import { type HostPair, nodesOf, type YamlInventory } from "./inventory-yaml-read.ts";
-
-/** In place of the text from one offset to the other, this one. */
-export interface Splice {
-  readonly from: number;
-  readonly to: number;
-  readonly text: string;
-}
-
-export const spliced = (text: string, splices: readonly Splice[]): string =>
-  splices
-    .toSorted((a, b) => b.from - a.from)
-    .reduce((now, { from, to, text: put }) => now.slice(0, from) + put + now.slice(to), text);
+import { anchorsIn, handedOn } from "./inventory-yaml-anchor.ts";
+import type { HostPair, YamlInventory } from "./inventory-yaml-read.ts";
+import { lineEnd, lineStart, type Splice } from "./inventory-yaml-splice.ts";
 
 /**
  * The pair without the hosts that leave: nothing, or the rest of its range with its variables repeated.
@@ -30,12 +20,11 @@ export function cutOf(
   const place = placeOf(file, pair);
   const isWhole = pair.names.every((name) => names.has(name));
   if (isWhole) {
-    refuseNeeded(file, pair, leaving);
-    return removal(text, place);
+    return [...handedOn(file, pair, leaving), ...removal(text, place)];
   }
   const { patternAt } = pair;
   if (patternAt === undefined) return refuse(pair.line, "holds the host in a range with escapes", "write it without");
-  const anchor = anchorsIn(pair)[0];
+  const anchor = anchorsIn(pair)[0]?.anchor;
   const rest = patternsWithout(pair.pattern, (name) => names.has(name));
   if (anchor !== undefined && rest.length > 1)
     refuse(
@@ -65,13 +54,6 @@ export function placeOf({ text }: YamlInventory, { written, start, lastContent, 
     refuse(line, "holds the host behind other text", "write it on a line of its own");
   return { from, to: lineEnd(text, lastContent), flow: false };
 }
-
-/** Behind the line's end. */
-export const lineEnd = (text: string, at: number): number => {
-  const feed = text.indexOf("\n", at);
-  return feed < 0 ? text.length : feed + 1;
-};
-export const lineStart = (text: string, at: number): number => (at === 0 ? 0 : text.lastIndexOf("\n", at - 1) + 1);
 
 /** Pairs one behind the other, as the place has them. */
 export function joined(text: string, { flow }: PairPlace, pairs: readonly string[]): string {
@@ -116,26 +98,4 @@ function refuseDoubled({ written, line, pattern }: HostPair, rest: readonly stri
   const twice = rest.find((each) => each !== pattern && there.includes(each));
   if (twice !== undefined)
     refuse(line, `holds the host in a range beside ${twice}, which cannot be there twice`, "write that range out");
-}
-
-const anchorsIn = ({ written }: HostPair): string[] =>
-  written
-    ? nodesOf(written.pair).flatMap((node) => (isAlias(node) || node.anchor === undefined ? [] : [node.anchor]))
-    : [];
-
-/** An anchor may go with the host when only lines that go with it speak of it. */
-function refuseNeeded({ document }: YamlInventory, pair: HostPair, leaving: readonly HostPair[]): void {
-  const anchors = anchorsIn(pair);
-  if (anchors.length === 0) return;
-  const going = new Set(leaving.flatMap(({ written }) => (written ? nodesOf(written.pair) : [])));
-  visit(document, {
-    Alias: (_, alias) => {
-      if (anchors.includes(alias.source) && !going.has(alias))
-        refuse(
-          pair.line,
-          `holds the host with the anchor &${alias.source}, which other lines need`,
-          "move the anchor to one of them first",
-        );
-    },
-  });
 }

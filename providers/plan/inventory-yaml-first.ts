@@ -2,8 +2,9 @@
 import type { Move } from "./inventory-first.ts";
 import { refuse } from "./inventory-ini.ts";
 import { patternsWithout } from "./inventory-ranges.ts";
-import { joined, lineStart, placeOf, removal, type Splice, spliced } from "./inventory-yaml-cut.ts";
+import { joined, placeOf, removal } from "./inventory-yaml-cut.ts";
 import type { HostPair, YamlInventory } from "./inventory-yaml-read.ts";
+import { lineStart, type Splice, spliced } from "./inventory-yaml-splice.ts";
 
 /** @throws Refusal naming the line that cannot be split or moved */
 export function toFrontOfYaml(file: YamlInventory, { owner, name }: Move): string {

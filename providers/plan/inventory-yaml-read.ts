@@ -51,9 +51,6 @@ interface Reading {
   count: number;
 }
 
-/** PyYAML takes a closing bracket at any column. */
-const ACCEPTED = /^Flow (?:map|sequence) in block collection must be sufficiently indented/;
-
 /**
  * Reads a YAML inventory as Ansible's `yaml` inventory plugin does (YAML 1.1): every top key is a group, with `hosts`,
  * `children` and `vars`.
@@ -63,7 +60,7 @@ export function readYamlPairs(text: string): YamlInventory {
   if (text.startsWith("$ANSIBLE_VAULT")) refuse(1, "is encrypted by ansible-vault", "decrypt the file first");
   const lines = new LineCounter();
   const document = parseDocument(text, { version: "1.1", lineCounter: lines, logLevel: "error", uniqueKeys: false });
-  const error = document.errors.find(({ code, message }) => !(code === "BAD_INDENT" && ACCEPTED.test(message)));
+  const [error] = document.errors;
   if (error) refuse(error.linePos?.[0].line ?? 1, `is no YAML: ${error.message.split("\n")[0] ?? ""}`);
   const lineAt = (offset: number): number => lines.linePos(offset).line;
   const reading: Reading = {

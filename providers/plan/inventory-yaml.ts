@@ -1,5 +1,6 @@
-import { cutOf, spliced } from "./inventory-yaml-cut.ts";
+import { cutOf } from "./inventory-yaml-cut.ts";
 import type { YamlInventory } from "./inventory-yaml-read.ts";
+import { spliced } from "./inventory-yaml-splice.ts";
 
 /** Takes the pairs of these names out of a YAML inventory; see `dropHost` of inventory.ts. */
 export function dropFromYaml(

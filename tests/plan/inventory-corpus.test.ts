@@ -79,6 +79,18 @@ const corpus: Record<string, readonly Expected[]> = {
     { host: called("m1"), lines: { 2: ["m[2:3] k=1"], 17: ["m[3:9:2]:22"], 20: [] } },
   ],
   "anchors.yml": [
+    // the first master has the anchor that the others use
+    {
+      host: called("master-0.example.com"),
+      lines: {
+        ...gone(16, 17, 18).lines,
+        21: [
+          "              <<: &master",
+          "                openshift_node_group_name: node-config-master",
+          '                labels: [a, "b # c"]',
+        ],
+      },
+    },
     {
       lines: {
         ...gone(20, 21, 22).lines,
@@ -107,6 +119,7 @@ const corpus: Record<string, readonly Expected[]> = {
       },
     },
   ],
+  "vault.yml": [gone(13)],
   "nested.yaml": [gone(4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 18, 23)],
   "aliases.ini": [gone(3, 8, 15)],
   "ose.ini": [gone(18, 24, 32)],

@@ -170,6 +170,16 @@ describe("AnsibleInventory puts the holders first", () => {
     );
   });
 
+  it("also when the leaving host is in no group any more, and says only that", () => {
+    const { world, change } = held(2, [3]);
+    const step = planned(2, [3], {
+      ...world,
+      inventory: fileOf("./hosts", "[etcd]\nmaster-1.example.com\nmaster-2.example.com\n"),
+    });
+    assert.equal(step?.title, "./hosts: put master-2.example.com first in [etcd], since it holds the CA");
+    assert.deepEqual(planInventory({ ...world, inventory: fileOf("./hosts", step.after) }, change), []);
+  });
+
   it("and only then", () => {
     const without = (n: number) =>
       `[masters]\n${n === 3 ? "master-[0:2].example.com" : "master-[1:3].example.com"}\n[etcd]\n${swap(text.split("[etcd]\n")[1] ?? "", `${master(n)}\n`, "")}`;

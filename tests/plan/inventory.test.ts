@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { HostIdentity } from "../../providers/plan/host.ts";
+import { editInventory } from "../../providers/plan/inventory-edit.ts";
 import {
   dropHost,
   firstOf,
@@ -166,6 +167,29 @@ describe("what cannot be understood is refused", () => {
       assert.throws(() => dropHost(text, leaving, "ini"), refusal(message));
     });
   }
+
+  it("without telling what stands there", () => {
+    for (const text of [
+      "[{'bindPassword': 'CANARY'}]",
+      "[g:vars]\nCANARY\n",
+      "[g:children]\nx CANARY\n",
+      "m1 k=v CANARY\n",
+      "m1 p='CANARY\n",
+    ])
+      assert.throws(
+        () => groupsOf(text),
+        (error: Error) => error.name === "Refusal" && !error.message.includes("CANARY"),
+      );
+    for (const text of [
+      "a:\n  hosts:\n    m1: {p: CANARY\n",
+      "a:\n  vars: CANARY\n",
+      "a:\n  hosts:\n    m1:\n      p: 'CANARY\n",
+    ])
+      assert.throws(
+        () => groupsOf(text, "yaml"),
+        (error: Error) => error.name === "Refusal" && !error.message.includes("CANARY"),
+      );
+  });
 
   it("an undeclared group and a cycle", () => {
     assert.throws(() => groupsOf("[g:children]\nh\n"), refusal(/line 2 .*group h/));
@@ -368,7 +392,9 @@ describe("a YAML inventory", () => {
   });
 
   const refused: [string, RegExp][] = [
-    ["a:\n  hosts:\n    m1: &x {k: v}\n    m2: *x\n", /line 3 .*&x/],
+    ["a:\n  hosts:\n    m1:\n      x: &x\n        k: v\n    m2: *x\n", /line 3 .*&x, which other lines need/],
+    ["a:\n  hosts:\n    m1: &x\n      k: v\n    m2: {y: *x}\n", /line 3 .*&x, which other lines need/],
+    ["a:\n  hosts:\n    m[0:2]: &x\n      k: v\n    m5: *x\n", /line 3 .*&x, which cannot be there twice/],
     ["a:\n  hosts:\n    ? m1\n    : {}\n", /line 3 .*other text/],
     ["a:\n  hosts:\n    m[1:2:\n", /line 3 .*bracket/],
     ["a:\n  hosts:\n    - m1\n", /line 2 .*mapping/],
@@ -419,10 +445,27 @@ describe("a YAML inventory", () => {
       "a:\n  hosts: &h\n    m2:\nb:\n  hosts:\n    <<: *h\n    m3:\n",
     ],
     ["a: &a\n  hosts:\n    m1:\n    m2:\nb: *a\n", "a: &a\n  hosts:\n    m2:\nb: *a\n"],
+    // one that others use moves to the first of them
+    [
+      "a:\n  hosts:\n    m1: &x {k: v}\n    m2: *x # c\n    m3: *x\n",
+      "a:\n  hosts:\n    m2: &x {k: v} # c\n    m3: *x\n",
+    ],
+    [
+      "a:\n  hosts:\n    m1: &x # one\n      k: v\n\n      l: |\n        # two\n    # three\n    m2: *x # c\n    m3: *x\n",
+      "a:\n  hosts:\n    # three\n    m2: &x # one # c\n      k: v\n\n      l: |\n        # two\n    m3: *x\n",
+    ],
+    [
+      "a:\n  hosts:\n    m1: &x\n      k: v\nb:\n  children:\n    c:\n      hosts:\n        m1:\n        m2:\n          <<: *x",
+      "a:\n  hosts:\nb:\n  children:\n    c:\n      hosts:\n        m2:\n          <<: &x\n            k: v\n",
+    ],
+    ["a:\n  hosts:\n    m1: {p: &p !vault '$A'}\n    m2: {q: *p}\n", "a:\n  hosts:\n    m2: {q: &p !vault '$A'}\n"],
     ['a:\n  hosts:\n    "m[1:2]": {k: v}\n', 'a:\n  hosts:\n    "m2": {k: v}\n'],
   ];
   for (const [text, rest] of shared)
-    it(`resolves ${JSON.stringify(text)}`, () => assert.equal(dropHost(text, host("m1"), "yaml").text, rest));
+    it(`resolves ${JSON.stringify(text)}`, () => {
+      assert.equal(dropHost(text, host("m1"), "yaml").text, rest);
+      assert.equal(editInventory(text, "yaml", [host("m1")]).text, rest);
+    });
 
   it("is not restored by itself", () => {
     const before = fixture("ose.yaml");

@@ -3,8 +3,10 @@
  * not take. Nothing is run: Ansible's library reads the texts in one process.
  */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { editInventory } from "../../providers/plan/inventory-edit.ts";
 import { readInventory } from "../../providers/plan/inventory-file.ts";
@@ -157,17 +159,38 @@ test("several files together", { skip: withoutAnsible }, (t) => {
   t.diagnostic(`${all.length} times several files`);
 });
 
+test("`ansible-inventory` says the same as its library", { skip: withoutAnsible }, () => {
+  const path = fileURLToPath(new URL("native-ha.ini", fixtures));
+  const { stdout } = spawnSync("ansible-inventory", ["-i", path, "--list", "--export"], { encoding: "utf8" });
+  const { _meta, ...rest } = JSON.parse(stdout) as { _meta: { hostvars: Record<string, Record<string, unknown>> } };
+  const groups = rest as Record<string, { hosts?: string[]; children?: string[] }>;
+  const { resolved } = readInventory(readFileSync(path, "utf8"), "ini");
+  for (const [name, { hosts, children }] of Object.entries(groups)) {
+    const ours = resolved.groups.get(name);
+    assert.deepEqual(hosts ?? [], ours?.children.length === 0 ? ours.hosts : [], name);
+    assert.deepEqual(children ?? [], ours?.children, name);
+  }
+  const { openshift_node_group_name: group } = _meta.hostvars["master-1.example.com"] ?? {};
+  assert.equal(group, "node-config-master");
+  assert.equal(Object.keys(groups).length, 7);
+});
 const fixtures = new URL("../fixtures/inventory/", import.meta.url);
 test("the corpus", { skip: withoutAnsible }, (t) => {
   for (const form of ["ini", "yaml"] as const) {
     const files = readdirSync(fixtures).filter((name) => inventoryForm(name) === form);
     const texts = files.map((name) => readFileSync(new URL(name, fixtures), "utf8"));
-    const hosts = ["master-1.example.com", "ose3-master2.test.example.com", "node-2.example.com", "m1"];
+    const hosts = [
+      "master-1.example.com",
+      "master-0.example.com",
+      "ose3-master2.test.example.com",
+      "node-2.example.com",
+      "m1",
+    ];
     t.diagnostic(
       askAll(
         texts,
         form,
-        hosts.map((name) => who(name, "192.168.55.12")),
+        hosts.map((name) => (name === "master-1.example.com" ? who(name, "192.168.55.12") : who(name))),
       ),
     );
   }

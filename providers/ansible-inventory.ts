@@ -31,6 +31,7 @@ export const ansibleInventory = {
   type: "AnsibleInventory",
   list: "masters",
   also: ["path"],
+  asks: ["ansible"],
   plan: planInventory,
   facts: (world) => {
     if (!isReachable(world.inventory)) return {};

@@ -15,6 +15,7 @@ import {
 } from "./facts.ts";
 import type { Sketch } from "./haproxy.ts";
 import type { HostIdentity } from "./host.ts";
+import type { AnsibleSays } from "./inventory-ansible.ts";
 import type { InventoryFacts } from "./inventory-facts.ts";
 import type { Settings } from "./settings.ts";
 import type { Finding } from "./sweep-findings.ts";
@@ -37,6 +38,8 @@ export interface World {
   readonly sweep?: Sweep;
   /** Where etcd's members stand, all asked at one moment; absent when nobody asked, or no member is to be removed. */
   readonly census?: Census | Unknown;
+  /** What Ansible itself says of the inventory's planned edit; absent when nobody asked, or there is none. */
+  readonly ansible?: AnsibleSays;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -49,7 +52,7 @@ export interface LocalFacts {
 }
 
 /** What is asked besides, in a round of its own, by those resources that need it; `nodes` are in every world, and are asked anew. */
-export type Extra = "sweep" | "budgets" | "census" | "nodes";
+export type Extra = "sweep" | "budgets" | "census" | "nodes" | "ansible";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {

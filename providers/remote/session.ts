@@ -31,6 +31,7 @@ import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
 import { freeFor } from "./local-archive.ts";
 import { engineAnswers, requireEngine } from "./engine.ts";
+import { askAnsible } from "./inventory-ansible.ts";
 import { lockAll } from "./lock.ts";
 import { pooled } from "./pool.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
@@ -44,6 +45,7 @@ const extras: Readonly<Record<Extra, (session: Session, world: World, change: Ch
   sweep,
   budgets: askBudgets,
   census: askCensus,
+  ansible: askAnsible,
   // they are part of every look; whoever asks for them wants to know how they are now
   nodes: () => Promise.resolve({}),
 };

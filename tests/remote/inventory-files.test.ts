@@ -19,12 +19,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { type InventoryFacts, filesOf, inventoryFacts, inventoryProbe } from "../../providers/plan/inventory-facts.ts";
+import { judge } from "../../providers/plan/preflight.ts";
+import { sh } from "../../providers/plan/quote.ts";
 import { planInventory } from "../../providers/plan/plans.ts";
 import { wordsOf } from "../../providers/plan/sweep-words.ts";
 import type { Step } from "../../providers/plan/steps.ts";
 import { editInventory, moveHostVars } from "../../providers/remote/apply/edit.ts";
 import type { Context } from "../../providers/remote/apply/context.ts";
-import { thisMachine } from "../../providers/remote/this-machine.ts";
+import { askOn } from "../../providers/remote/inventory-ansible.ts";
+import { type ScriptRunner, thisMachine } from "../../providers/remote/this-machine.ts";
 import { inventoryText, removal } from "../plan/world.ts";
 import { withoutAnsible } from "./ansible.ts";
 
@@ -293,5 +296,85 @@ describe("variables beside an inventory", () => {
       planInventory({ ...world, inventory: await seen(path, words) }, asked).map((one) => one.do),
       ["move-host-vars", "edit-inventory"],
     );
+  });
+});
+
+describe("ansible-inventory is asked what an edit does", () => {
+  const { world, change } = removal(4, [3]);
+  const asked = async (path: string, machine: ScriptRunner = thisMachine) =>
+    (await askOn(machine, { ...world, inventory: await seen(path) }, change)).ansible;
+  /** This machine with another ansible-inventory. */
+  const withProgram = (text: string): ScriptRunner => {
+    const bin = dirname(put("bin/ansible-inventory", `#!/bin/sh\n${text}\n`, 0o755));
+    return { name: "here", run: (script, o) => thisMachine.run(`${sh`PATH=${bin}:"$PATH"`}\n${script}`, o) };
+  };
+
+  it("and agrees, of a file and of a folder with every form", { skip: withoutAnsible }, async () => {
+    assert.deepEqual(await asked(put("hosts", inventoryText(4))), { agrees: true });
+    const texts = {
+      "d/01 masters":
+        "[masters]\nmaster-[0:3].example.com openshift_x='{\"a\": 1}'\n[new_nodes]\n[lb]\nmaster-3.example.com\n",
+      "d/02.yml": "etcd:\n  hosts:\n    master-3.example.com: { a: 1 }\n    master-0.example.com: { b: [1, 2] }\n",
+      "d/sub/03": "[OSEv3:children]\nmasters\netcd\n[OSEv3:vars]\nx=Grüße\n",
+    };
+    for (const [name, text] of Object.entries(texts)) put(name, text, 0o755);
+    assert.deepEqual(await asked(join(folder, "d")), { agrees: true });
+    assert.deepEqual(readdirSync(join(folder, "d")).toSorted(), ["01 masters", "02.yml", "sub"]);
+  });
+
+  it("and is not asked where there is nothing to edit", async () => {
+    const path = put("hosts", inventoryText(3));
+    assert.equal(await asked(path), undefined);
+  });
+
+  const answers: [what: string, program: string, says: object][] = [
+    ["cannot read it", "exit 5", { unasked: "it cannot read the inventory as it is (exit 5)" }],
+    ["says no JSON", "echo canary", { unasked: "it cannot read the inventory as it is (its answer is no JSON)" }],
+    [
+      "cannot read it any more",
+      "case $* in *after*) exit 4 ;; esac; echo '{}'",
+      { difference: "it could not read the inventory any more (exit 4)" },
+    ],
+    [
+      "still has the host",
+      `echo '{"masters": {"hosts": ["master-3.example.com"]}}'`,
+      { difference: "master-3.example.com would still be in the group masters" },
+    ],
+    [
+      "loses another host",
+      `case $* in *after*) echo '{}' ;; *) echo '{"masters": {"hosts": ["m1"]}}' ;; esac`,
+      { difference: "m1 would leave the group masters" },
+    ],
+    [
+      "has another value",
+      `case $* in *after*) v=1 ;; *) v=canary ;; esac; printf '{"_meta": {"hostvars": {"m1": {"k": "%s"}}}}' $v`,
+      { difference: "m1 would have another value of k" },
+    ],
+  ];
+  for (const [what, program, says] of answers)
+    it(`and ${what}`, async () => {
+      const path = put("hosts", inventoryText(4));
+      assert.deepEqual(await asked(path, withProgram(program)), says);
+    });
+
+  it("a difference is a refusal, of Preflight too; what was not asked is a note", async () => {
+    const inventory = await seen(put("hosts", inventoryText(4)));
+    const no = { ...world, inventory, ansible: { difference: "m1 would leave the group masters" } };
+    assert.throws(() => planInventory(no, change), /ansible-inventory does not agree with the edit: m1 would leave/);
+    assert.equal(judge(no, change, change.survivors).refusals.filter((one) => /does not agree/.test(one)).length, 1);
+    const { refusals, notes } = judge({ ...no, ansible: { unasked: "it is not there" } }, change, change.survivors);
+    assert.deepEqual([refusals, notes.filter((one) => /ansible-inventory was not asked/.test(one)).length], [[], 1]);
+  });
+
+  it("where it is not installed", async () => {
+    const path = put("hosts", inventoryText(4));
+    const bin = mkdirSync(join(folder, "none"), { recursive: true }) ?? "";
+    for (const name of ["head", "base64", "rm", "mkdir", "mktemp", "timeout"])
+      symlinkSync(`/usr/bin/${name}`, join(bin, name));
+    const bare: ScriptRunner = {
+      name: "here",
+      run: (script, o) => thisMachine.run(`${sh`PATH=${bin}`}\n${script}`, o),
+    };
+    assert.deepEqual(await asked(path, bare), { unasked: "it is not installed there" });
   });
 });

@@ -24,7 +24,12 @@ export const planInventory: Planner = (world, change) => {
   if (!isReachable(inventory)) throw new Unasked(`the inventory could not be read: ${inventory.unreachable}`);
   try {
     // the variables first: by an alias they are found only while the inventory has it
-    return [...moveSteps(inventory, change), ...editSteps(inventory, world, change)];
+    const steps = [...moveSteps(inventory, change), ...editSteps(inventory, world, change)];
+    if (world.ansible === undefined || !("difference" in world.ansible) || steps.every((one) => !("edit" in one)))
+      return steps;
+    throw new Refusal(
+      `ansible-inventory does not agree with the edit: ${world.ansible.difference}; take the host out by hand`,
+    );
   } catch (error) {
     if (error instanceof Refusal) throw new Refusal(`${whereOf(change)}: ${placeOf(inventory)}: ${error.message}`);
     throw error;
@@ -34,13 +39,17 @@ export const planInventory: Planner = (world, change) => {
 const whereOf = ({ settings }: Change): string => settings.inventory.host ?? "this machine";
 const isLocal = ({ settings }: Change): boolean => settings.inventory.host === undefined;
 
+/** Every name that the inventory has for the hosts that leave. */
+export function namesOfLeaving(inventory: InventoryFacts, change: Change): Set<string> {
+  const all = readInventories(filesOf(inventory));
+  const identities = Object.keys(change.leaving).map((name) => identityOf(name, change.leaving));
+  return new Set(identities.flatMap((host) => [host.name, ...host.addresses, ...namesIn(all, host)]));
+}
+
 /** Files and folders of `host_vars` of the hosts that leave, under every name that the inventory has for them. */
 export function varsOfLeaving(inventory: InventoryFacts, change: Change): string[] {
   if ((inventory.hostVars ?? []).length === 0) return [];
-  const all = readInventories(filesOf(inventory));
-  const identities = Object.keys(change.leaving).map((name) => identityOf(name, change.leaving));
-  const names = identities.flatMap((host) => [host.name, ...host.addresses, ...namesIn(all, host)]);
-  return hostVarsOf(inventory, new Set(names));
+  return hostVarsOf(inventory, namesOfLeaving(inventory, change));
 }
 
 function moveSteps(inventory: InventoryFacts, change: Change): Step[] {

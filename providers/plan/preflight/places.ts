@@ -11,7 +11,7 @@ import { nobodyLeaves } from "../plans/asked.ts";
 import { varsOfLeaving } from "../plans/inventory.ts";
 import { escapeControls, shortened } from "../quote.ts";
 import { apiOf } from "../settings.ts";
-import { type Change, entries, identityOf } from "../steps.ts";
+import { type Change, type World, entries, identityOf } from "../steps.ts";
 import { decide } from "../topology.ts";
 import { type Judgement, type Check, names, orNothing, refusalOf } from "./judgement.ts";
 
@@ -132,7 +132,7 @@ export const inventory: Check = (world, change, before) => {
   const missing = names(change.survivors)
     .filter((name) => !listed.includes(name))
     .map((name) => `${name} is declared and not in [masters] of the inventory (${where})`);
-  const notes = [...around(world.inventory, change)].map(
+  const notes = [...around(world.inventory, change), ...askedAnsible(world)].map(
     (note) => `${host ?? "this machine"}: ${escapeControls(note)}`,
   );
   return before === undefined ? { refusals: missing, notes } : { notes: [...missing, ...notes] };
@@ -158,6 +158,13 @@ function around(inventory: InventoryFacts, change: Change): string[] {
           `${path} names a host that leaves (line ${shortened(lines.map(String), 10)}): look whether that is still right`,
       ),
   ];
+}
+
+function askedAnsible({ ansible }: World): string[] {
+  if (ansible === undefined || "difference" in ansible) return [];
+  return "agrees" in ansible
+    ? ["ansible-inventory, asked on copies, agrees that nothing but the leaving hosts would leave the inventory"]
+    : [`ansible-inventory was not asked (${ansible.unasked}): our own resolver alone proves the inventory's edit`];
 }
 
 export const nodes: Check = (world) => ({

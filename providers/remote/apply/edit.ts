@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { sh } from "../../plan/quote.ts";
+import type { FileFacts } from "../../plan/facts.ts";
 import type { Edit, Step } from "../../plan/steps.ts";
 import { encode, replaceFile } from "../files.ts";
 import type { RemoteHost } from "../remote-host.ts";
@@ -14,12 +15,12 @@ const bytesOf = (text: string): Buffer => {
 };
 
 /** The bytes that were read, from the text they became; their hash proves the way back. */
-function original(edit: Edit): Buffer {
+export function original({ text, sha256 }: FileFacts): Buffer {
   for (const encoding of ["utf8", "latin1"] as const) {
-    const bytes = Buffer.from(edit.before.text, encoding);
-    if (createHash("sha256").update(bytes).digest("hex") === edit.before.sha256) return bytes;
+    const bytes = Buffer.from(text, encoding);
+    if (createHash("sha256").update(bytes).digest("hex") === sha256) return bytes;
   }
-  return bytesOf(edit.before.text);
+  return bytesOf(text);
 }
 
 /** Replaces a file on a host, if it is still what was read; the old one is kept beside it. */
@@ -32,7 +33,7 @@ export async function editRemote(
   await replaceFile(host, {
     path: edit.before.path,
     expected: edit.before.sha256,
-    content: encode(original(edit), edit.after),
+    content: encode(original(edit.before), edit.after),
     keepAs: keepName(context, edit.before.path),
     deadline: 60,
     ...(validate === undefined ? {} : { validate }),
@@ -48,7 +49,7 @@ export async function editInventory(context: Context, step: Extract<Step, { do: 
   await replaceFile(machineOf(context, step), {
     path: real,
     expected: edit.before.sha256,
-    content: encode(original(edit), edit.after),
+    content: encode(original(edit.before), edit.after),
     keepAs: `${keepName(context, real)}.orig`,
     remove: surplus.filter((path) => posix.dirname(path) === posix.dirname(real)),
     deadline: 60,

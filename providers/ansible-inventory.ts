@@ -13,7 +13,7 @@ import { planInventory } from "./plan/plans.ts";
 export interface AnsibleInventoryArgs {
   /** Host name → address. */
   readonly masters: Readonly<Record<string, string>>;
-  /** The inventory file. */
+  /** The inventory: a file or a folder; empty: the one that Ansible takes by default. */
   readonly path: string;
 }
 

@@ -18,6 +18,8 @@ export interface InventoryFacts extends InventoryFileFacts {
   readonly folder?: string;
   /** The folder's other files, in the order in which Ansible reads them. */
   readonly more?: readonly InventoryFileFacts[];
+  /** How it was found, where it is not configured. */
+  readonly through?: string;
   /** Files of the folder that Ansible does not read. */
   readonly notRead?: readonly string[];
   /** What lies in `host_vars` beside the inventory and the playbooks: full paths of files and folders, each named after a host. */

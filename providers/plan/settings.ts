@@ -82,8 +82,8 @@ const schema = z.strictObject({
   loadBalancers: z.record(hostName, z.union([byCommand, haproxy])).default({}),
   nodes: z.record(hostName, host).default({}),
   inventory: z.strictObject({
-    // a file, or a folder of files
-    path: text,
+    // a file, or a folder of files; without it the one that Ansible takes on this machine
+    path: text.optional(),
     host: hostName.optional(),
     address: address.optional(),
     // host_vars of a retired host go to the folder retired-<run> there; false: they are only told
@@ -254,7 +254,7 @@ function otherAddress({ backup: { rehearsal }, ...settings }: Settings): string[
   });
 }
 
-const incomplete = ({ inventory }: Settings): string[] =>
-  inventory.host !== undefined && inventory.address === undefined
-    ? ["openshift-masters:inventory.address: the inventory lies on another host, expected its address"]
-    : [];
+const incomplete = ({ inventory: { host: elsewhere, ...inventory } }: Settings): string[] =>
+  (["address", "path"] as const)
+    .filter((key) => elsewhere !== undefined && inventory[key] === undefined)
+    .map((key) => `openshift-masters:inventory.${key}: the inventory lies on another host, expected its ${key}`);

@@ -27,6 +27,7 @@ import { archivedAuthorities } from "./archived-authority.ts";
 import { askHost } from "./ask-host.ts";
 import { askBudgets } from "./budgets.ts";
 import { askCensus } from "./census.ts";
+import { defaultInventory } from "./default-inventory.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
 import { freeFor } from "./local-archive.ts";
@@ -235,13 +236,18 @@ export class Session {
     return { keyFlaw, freeForArchive: await freeFor(resolve(expandHome(this.settings.backup.archive))) };
   }
 
-  #inventory({ survivors, leaving }: Change): Promise<InventoryFacts | Unreachable> {
+  async #inventory({ survivors, leaving }: Change): Promise<InventoryFacts | Unreachable> {
     const { path, host, address } = this.settings.inventory;
-    const there = host === undefined ? resolve(expandHome(path)) : path;
+    const found = path === undefined ? orUnreachable(defaultInventory) : { path };
+    if ("unreachable" in found) return found;
+    const there = host === undefined ? resolve(expandHome(found.path)) : found.path;
     const machine = host === undefined ? thisMachine : this.host(host, address ?? host);
     const asked = { what: "reading the inventory", deadline: 60, limit: 8 * largestFile };
     const words = Object.entries(leaving).map(([name, at]) => wordsOf(name, at, { ...survivors, ...leaving }).whole);
-    return askHost(machine, inventoryProbe(there, words.join("|")), asked, (stdout) => inventoryFacts(stdout, there));
+    return askHost(machine, inventoryProbe(there, words.join("|")), asked, (stdout) => ({
+      ...inventoryFacts(stdout, there),
+      ...("through" in found && { through: found.through }),
+    }));
   }
 
   /** Asked on the first survivor that can answer. */
@@ -323,4 +329,12 @@ function isLeft(world: World, change: Change): boolean {
       return true;
     }
   });
+}
+
+function orUnreachable<T extends object>(ask: () => T): T | Unreachable {
+  try {
+    return ask();
+  } catch (error) {
+    return { unreachable: messageOf(error) };
+  }
 }

@@ -277,6 +277,11 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
       /^inventory\.address: the inventory lies on another host, expected its address$/,
     ],
     [
+      "an inventory elsewhere without its path",
+      withKey("inventory", { host: "admin.example.com", address: "10.0.0.4" }),
+      /^inventory\.path: the inventory lies on another host, expected its path$/,
+    ],
+    [
       "one address twice",
       withKey("masters", { a: { address: "10.0.0.1" }, b: { address: "10.0.0.1" } }),
       /^masters\.b: the address 10\.0\.0\.1 is already that of openshift-masters:masters\.a; every host needs its own$/,

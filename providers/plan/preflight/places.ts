@@ -3,7 +3,7 @@ import { type BalancerFacts, isReachable } from "../facts.ts";
 import { type FileEntry, bindsFor } from "../haproxy.ts";
 import { portOf } from "../haproxy-probe.ts";
 import type { HostIdentity } from "../host.ts";
-import { type InventoryFacts, filesOf } from "../inventory-facts.ts";
+import { type InventoryFacts, filesOf, placeOf } from "../inventory-facts.ts";
 import { orderOf } from "../inventory-files.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
 import { apiLines, clusterPlanners, endpointOf, identityThere, isMaintained, isRowOf } from "../plans.ts";
@@ -119,7 +119,8 @@ function seams(name: string, facts: BalancerFacts): string[] {
 
 export const inventory: Check = (world, change, before) => {
   const { path, host } = change.settings.inventory;
-  const where = `${host ?? "this machine"}: ${path}`;
+  const found = isReachable(world.inventory) ? placeOf(world.inventory) : "the inventory that Ansible takes by default";
+  const where = `${host ?? "this machine"}: ${path ?? found}`;
   if (!isReachable(world.inventory))
     return { refusals: [`the inventory cannot be read (${where}): ${world.inventory.unreachable}`] };
   const files = filesOf(world.inventory);
@@ -140,10 +141,11 @@ export const inventory: Check = (world, change, before) => {
 
 /** What lies beside the inventory and bears on the change. */
 function around(inventory: InventoryFacts, change: Change): string[] {
-  const { notRead = [], named = [] } = inventory;
+  const { notRead = [], named = [], through } = inventory;
   const own = nobodyLeaves(change) ? [] : (orNothing(() => varsOfLeaving(inventory, change)) ?? []);
   const isOwn = (path: string): boolean => own.some((one) => path === one || path.startsWith(`${one}/`));
   return [
+    ...(through === undefined ? [] : [`the inventory is ${placeOf(inventory)}, ${through}`]),
     ...(notRead.length === 0
       ? []
       : [`Ansible does not read these files of the inventory's folder: ${shortened(notRead, 10)}`]),

@@ -1,5 +1,6 @@
 /** Pure: an inventory as it lies on its machine, a file or a folder of files, as the probe shows it and as it is told. */
 import { type FileFacts, type Unreachable, fileFrom } from "./facts.ts";
+import type { GitFacts } from "./inventory-git.ts";
 import { inventoryForm } from "./inventory-groups.ts";
 import { type Part, common, largestFile, partsOf, prelude } from "./probe.ts";
 import { escapeControls, quote, sh } from "./quote.ts";
@@ -10,6 +11,8 @@ export interface InventoryFileFacts extends FileFacts {
   readonly real?: string;
   /** Names of the copies that earlier runs kept beside it, the newest first. */
   readonly kept?: readonly string[];
+  /** Where it is in a git work tree of this machine. */
+  readonly git?: GitFacts;
 }
 
 /** The first file of an inventory, and what there is besides. */
@@ -36,6 +39,16 @@ const mostVars = 500;
 
 /** All files of an inventory, in Ansible's order. */
 export const filesOf = (facts: InventoryFacts): readonly InventoryFileFacts[] => [facts, ...(facts.more ?? [])];
+
+/** The same facts with what git says of each file. */
+export function withGit(facts: InventoryFacts, git: readonly (GitFacts | undefined)[]): InventoryFacts {
+  const of = (at: number) => {
+    const said = git[at];
+    return said === undefined ? {} : { git: said };
+  };
+  const more = facts.more?.map((file, at) => ({ ...file, ...of(at + 1) }));
+  return { ...facts, ...of(0), ...(more && { more }) };
+}
 
 /** What the administrator called it: the file, or the folder. */
 export const placeOf = ({ folder, path }: InventoryFacts): string => folder ?? path;

@@ -88,6 +88,8 @@ const schema = z.strictObject({
     address: address.optional(),
     // host_vars of a retired host go to the folder retired-<run> there; false: they are only told
     moveHostVars: z.boolean().default(false),
+    // in a git work tree of this machine: the edit is committed, and nothing else
+    commit: z.boolean().default(false),
   }),
   backup: z.strictObject({
     directory: absolute.default("/backup"),
@@ -254,7 +256,11 @@ function otherAddress({ backup: { rehearsal }, ...settings }: Settings): string[
   });
 }
 
-const incomplete = ({ inventory: { host: elsewhere, ...inventory } }: Settings): string[] =>
-  (["address", "path"] as const)
+const incomplete = ({ inventory: { host: elsewhere, ...inventory } }: Settings): string[] => [
+  ...(["address", "path"] as const)
     .filter((key) => elsewhere !== undefined && inventory[key] === undefined)
-    .map((key) => `openshift-masters:inventory.${key}: the inventory lies on another host, expected its ${key}`);
+    .map((key) => `openshift-masters:inventory.${key}: the inventory lies on another host, expected its ${key}`),
+  ...(elsewhere !== undefined && inventory.commit
+    ? ["openshift-masters:inventory.commit: the inventory lies on another host, and git is asked on this machine only"]
+    : []),
+];

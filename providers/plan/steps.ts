@@ -16,6 +16,7 @@ import {
 import type { Sketch } from "./haproxy.ts";
 import type { HostIdentity } from "./host.ts";
 import type { AnsibleSays } from "./inventory-ansible.ts";
+import type { Commit } from "./inventory-git.ts";
 import type { InventoryFacts } from "./inventory-facts.ts";
 import type { Settings } from "./settings.ts";
 import type { Finding } from "./sweep-findings.ts";
@@ -180,6 +181,7 @@ export type Step = Shown &
         /** Copies of earlier runs that go once the new file is proved: full paths. */
         readonly surplus: readonly string[];
       }
+    | { readonly do: "commit-inventory"; readonly commit: Commit }
     /** Files and folders of `host_vars`, full paths: into a folder beside them that is no host's. */
     | { readonly do: "move-host-vars"; readonly paths: readonly string[]; readonly local: boolean }
     | {

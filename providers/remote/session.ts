@@ -27,6 +27,7 @@ import { archivedAuthorities } from "./archived-authority.ts";
 import { askHost } from "./ask-host.ts";
 import { askBudgets } from "./budgets.ts";
 import { askCensus } from "./census.ts";
+import { askGit } from "./inventory-git.ts";
 import { defaultInventory } from "./default-inventory.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
@@ -244,10 +245,12 @@ export class Session {
     const machine = host === undefined ? thisMachine : this.host(host, address ?? host);
     const asked = { what: "reading the inventory", deadline: 60, limit: 8 * largestFile };
     const words = Object.entries(leaving).map(([name, at]) => wordsOf(name, at, { ...survivors, ...leaving }).whole);
-    return askHost(machine, inventoryProbe(there, words.join("|")), asked, (stdout) => ({
-      ...inventoryFacts(stdout, there),
-      ...("through" in found && { through: found.through }),
-    }));
+    const facts = await askHost(machine, inventoryProbe(there, words.join("|")), asked, (stdout) =>
+      inventoryFacts(stdout, there),
+    );
+    if ("unreachable" in facts) return facts;
+    const known = host === undefined ? await askGit(facts) : facts;
+    return { ...known, ...("through" in found && { through: found.through }) };
   }
 
   /** Asked on the first survivor that can answer. */

@@ -288,6 +288,7 @@ describe("4→3: each planner's steps", () => {
       host: "admin.example.com",
       address: "10.0.0.4",
       moveHostVars: false,
+      commit: false,
     };
     const there = { ...change, settings: { ...change.settings, inventory } };
     const step = only(planInventory({ ...world, inventory: fileOf(inventory.path, yaml) }, there));

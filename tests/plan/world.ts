@@ -605,6 +605,8 @@ export function after(world: World, step: Step): World {
       }));
     case "delete-node":
       return withCluster(world, ({ nodes }) => ({ nodes: nodes.filter((one) => one.name !== step.node) }));
+    case "commit-inventory":
+      return world;
     case "move-host-vars": {
       const { inventory } = world;
       const left = isReachable(inventory)

@@ -1,7 +1,7 @@
 /** AnsibleInventory. */
 import { type AuthorityName, authorities, keeperAfter } from "../authority.ts";
-import { isReachable } from "../facts.ts";
-import { editInventories, type First } from "../inventory-edit.ts";
+import { fileFrom, isReachable } from "../facts.ts";
+import { editInventories, type FileEdit, type First } from "../inventory-edit.ts";
 import {
   type InventoryFacts,
   type InventoryFileFacts,
@@ -24,7 +24,8 @@ export const planInventory: Planner = (world, change) => {
   if (!isReachable(inventory)) throw new Unasked(`the inventory could not be read: ${inventory.unreachable}`);
   try {
     // the variables first: by an alias they are found only while the inventory has it
-    const steps = [...moveSteps(inventory, change), ...editSteps(inventory, world, change)];
+    const edits = editSteps(inventory, world, change);
+    const steps = [...moveSteps(inventory, change), ...edits, ...commitSteps(inventory, edits, world, change)];
     if (world.ansible === undefined || !("difference" in world.ansible) || steps.every((one) => !("edit" in one)))
       return steps;
     throw new Refusal(
@@ -61,15 +62,90 @@ function moveSteps(inventory: InventoryFacts, change: Change): Step[] {
 
 function editSteps(inventory: InventoryFacts, world: World, change: Change): Step[] {
   const files = filesOf(inventory);
-  const leaving = Object.keys(change.leaving).map((name) => identityOf(name, change.leaving));
-  return editInventories(files, leaving, firsts(world, change)).flatMap(({ path, text, dropped, moved }) => {
-    const doing = [
-      ...(dropped ? [`take ${Object.keys(change.leaving).join(", ")} out of every group`] : []),
-      ...moved.map(({ group, host: { name } }) => `put ${name} first in [${group}], since it holds the CA`),
-    ];
-    const file = files.find((one) => one.path === path);
-    return file === undefined ? [] : [editStep(file, text, doing.join(", "), change)];
+  return editsOf(files, world, change).flatMap((edit) => {
+    const file = files.find((one) => one.path === edit.path);
+    return file === undefined ? [] : [editStep(file, edit.text, doingOf(edit, change), change)];
   });
+}
+
+const editsOf = (files: readonly InventoryFileFacts[], world: World, change: Change): FileEdit[] =>
+  editInventories(
+    files,
+    Object.keys(change.leaving).map((name) => identityOf(name, change.leaving)),
+    firsts(world, change),
+  );
+
+const doingOf = ({ dropped, moved }: FileEdit, change: Change): string =>
+  [
+    ...(dropped ? [`take ${Object.keys(change.leaving).join(", ")} out of every group`] : []),
+    ...moved.map(({ group, host: { name } }) => `put ${name} first in [${group}], since it holds the CA`),
+  ].join(", ");
+
+/** One commit for each work tree: of what is edited now, and of what an earlier run edited and did not commit. */
+function commitSteps(inventory: InventoryFacts, edits: readonly Step[], world: World, change: Change): Step[] {
+  if (!change.settings.inventory.commit) return [];
+  const files = filesOf(inventory);
+  const edited = files.filter(({ path }) =>
+    edits.some((step) => step.do === "edit-inventory" && step.edit.before.path === path),
+  );
+  const dirty = edited.find(({ git }) => git?.state === "changed");
+  if (dirty !== undefined)
+    throw new Refusal(
+      `${dirty.path} has changes that are not committed, and inventory.commit would commit them too: commit or stash them first`,
+    );
+  const left = leftUncommitted(
+    files.filter((file) => !edited.includes(file)),
+    files,
+    world,
+    change,
+  );
+  const titles = new Map([...left, ...edits.map((step) => [editOf(step), step.title] as const)]);
+  const tracked = files.filter(({ path, git }) => titles.has(path) && git !== undefined && git.state !== "untracked");
+  return [...new Set(tracked.flatMap(({ git }) => git?.top ?? []))].map((top): Step => {
+    const own = tracked.filter(({ git }) => git?.top === top);
+    const body = own.map(({ path }) => `- ${titles.get(path) ?? ""}`).join("\n");
+    const message = `openshift-masters: ${Object.keys(change.leaving).join(", ")} retired\n\n${body}\n`;
+    const paths = own.map(({ path, real = path }) => real);
+    // git may refuse (a hook, no author): the edit stands, and the next run tries again
+    return {
+      do: "commit-inventory",
+      host: whereOf(change),
+      apart: true,
+      commit: { top, paths, message },
+      title: `${top}: commit ${paths.join(", ")}`,
+    };
+  });
+}
+
+const editOf = (step: Step): string => (step.do === "edit-inventory" ? step.edit.before.path : "");
+
+/** Files whose change since the last commit is our edit to the byte: path → title. */
+function leftUncommitted(
+  unedited: readonly InventoryFileFacts[],
+  files: readonly InventoryFileFacts[],
+  world: World,
+  change: Change,
+): [string, string][] {
+  const changed = unedited.filter(({ git }) => git?.state === "changed" && git.head !== undefined);
+  if (changed.length === 0) return [];
+  const before = files.map((file) =>
+    changed.includes(file) ? { ...file, ...fileFrom(file.path, file.git?.head ?? new Uint8Array()) } : file,
+  );
+  const again = editsOf(before, world, change);
+  return changed.flatMap(({ path, text }) => {
+    const edit = again.find((one) => one.path === path);
+    return edit?.text === text ? [[path, `${path}: ${doingOf(edit, change)}`] as [string, string]] : [];
+  });
+}
+
+function inGit({ git }: InventoryFileFacts, change: Change): string[] {
+  if (git === undefined) return [];
+  const where = `the file is in the git work tree ${git.top}`;
+  if (git.state === "untracked") return [`${where} and not tracked: it is not committed`];
+  if (change.settings.inventory.commit) return [];
+  return git.state === "changed"
+    ? [`${where}, with changes that are not committed: nothing is committed`]
+    : [`${where}: commit the change, or have it committed by inventory.commit`];
 }
 
 function editStep(file: InventoryFileFacts, after: string, doing: string, change: Change): Step {
@@ -85,6 +161,7 @@ function editStep(file: InventoryFileFacts, after: string, doing: string, change
     title: `${file.path}: ${doing}`,
     notes: [
       `the file as it was is kept beside it; ${keep} such copies are, the newest${surplus.length === 0 ? "" : `, so once the new file is proved these go: ${surplus.join(", ")}`}`,
+      ...inGit(file, change),
     ],
   };
 }

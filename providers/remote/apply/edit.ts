@@ -1,6 +1,8 @@
 /** Files: on a host, and the inventory of this machine, through `replaceFile`. */
 import { createHash } from "node:crypto";
+import { homedir } from "node:os";
 import { posix } from "node:path";
+import { commitScript } from "../../plan/inventory-git.ts";
 import { sh } from "../../plan/quote.ts";
 import type { FileFacts } from "../../plan/facts.ts";
 import type { Edit, Step } from "../../plan/steps.ts";
@@ -70,4 +72,9 @@ if [ -e ${to} ] || [ -L ${to} ]; then echo ${to} is there already >&2; exit 1; f
 mv -T -- ${path} ${to} && [ ! -e ${path} ] && { [ -e ${to} ] || [ -L ${to} ]; }`;
     await machineOf(context, step).run(script, { what: `moving ${path} aside`, deadline: 30 });
   }
+}
+
+/** @throws RemoteError when git does not commit: a hook says no, nobody is configured as author, … */
+export async function commitInventory(step: Extract<Step, { do: "commit-inventory" }>): Promise<void> {
+  await thisMachine.run(commitScript(step.commit, homedir()), { what: "committing the inventory", deadline: 120 });
 }

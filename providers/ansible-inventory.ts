@@ -6,13 +6,14 @@ import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
 import type { Kind } from "./lifecycle.ts";
 import { isReachable } from "./plan/facts.ts";
-import { resolveInventory } from "./plan/inventory.ts";
-import { inventoryForm, planInventory } from "./plan/plans.ts";
+import { filesOf } from "./plan/inventory-facts.ts";
+import { groupsOf } from "./plan/inventory-files.ts";
+import { planInventory } from "./plan/plans.ts";
 
 export interface AnsibleInventoryArgs {
   /** Host name → address. */
   readonly masters: Readonly<Record<string, string>>;
-  /** The inventory file. */
+  /** The inventory: a file or a folder; empty: the one that Ansible takes by default. */
   readonly path: string;
 }
 
@@ -30,10 +31,11 @@ export const ansibleInventory = {
   type: "AnsibleInventory",
   list: "masters",
   also: ["path"],
+  asks: ["ansible"],
   plan: planInventory,
-  facts: (world, change) => {
+  facts: (world) => {
     if (!isReachable(world.inventory)) return {};
-    const { groups } = resolveInventory(world.inventory.text, inventoryForm(change.settings.inventory.path));
+    const groups = groupsOf(filesOf(world.inventory));
     return {
       inventory: { masters: groups["masters"] ?? [], nodes: groups["nodes"] ?? [], etcd: groups["etcd"] ?? [] },
     };

@@ -27,7 +27,7 @@ export const preflight = {
   type: "Preflight",
   list: "masters",
   also: ["acknowledge"],
-  asks: ["budgets", "sweep", "census"],
+  asks: ["budgets", "sweep", "census", "ansible"],
   plan: () => [],
   judge,
 } satisfies Kind;

@@ -6,8 +6,8 @@
  */
 import type { ArchivedAuthority, AuthorityName } from "./archived-authority.ts";
 import { type AuthorityFacts, isReachable } from "./facts.ts";
-import { inventoryForm } from "./inventory-groups.ts";
-import { orderOf } from "./inventory.ts";
+import { filesOf } from "./inventory-facts.ts";
+import { orderOf } from "./inventory-files.ts";
 import { type Change, type World, identityOf } from "./steps.ts";
 
 export type { AuthorityName } from "./archived-authority.ts";
@@ -116,15 +116,14 @@ function archivedOf(world: World, change: Change, host: string, name: AuthorityN
 /** The declared hosts as the inventory lists them; when it cannot say, as they are declared. */
 function orderIn(world: World, change: Change, group: string): string[] {
   const hosts = { ...change.survivors, ...change.leaving };
-  const listed = listedIn(world, change, group, hosts);
+  const listed = listedIn(world, group, hosts);
   return [...listed, ...names(hosts).filter((host) => !listed.includes(host))];
 }
-function listedIn(world: World, change: Change, group: string, hosts: Change["survivors"]): string[] {
+function listedIn(world: World, group: string, hosts: Change["survivors"]): string[] {
   if (!isReachable(world.inventory)) return [];
   try {
     return orderOf(
-      world.inventory.text,
-      inventoryForm(change.settings.inventory.path),
+      filesOf(world.inventory),
       group,
       names(hosts).map((host) => identityOf(host, hosts)),
     );

@@ -428,10 +428,6 @@ export function nodeFacts(stdout: string): NodeFacts {
   };
 }
 
-/** The inventory's file from `inventoryProbe`. */
-export const inventoryFacts = (stdout: string, path: string): FileFacts | undefined =>
-  fileOf(partsOf(stdout).get("inventory"), path);
-
 /** Facts from `clusterProbe`. */
 export function clusterFacts(stdout: string): ClusterFacts {
   const parts = partsOf(stdout);

@@ -21,7 +21,12 @@ export interface Move {
  * Undefined when the host is first already, or not in the group at all.
  * @throws Refusal when the group gets its first host from a child that the host is not in
  */
-export function moveTo(inventory: Inventory, resolved: Resolved, group: string, host: HostIdentity): Move | undefined {
+export function moveTo(
+  inventory: Pick<Inventory, "hosts">,
+  resolved: Resolved,
+  group: string,
+  host: HostIdentity,
+): Move | undefined {
   const members = resolved.groups.get(group)?.hosts ?? [];
   const names = namesOfHost(inventory, resolved, host);
   const name = members.find((each) => names.has(each));

@@ -27,6 +27,8 @@ export interface Declaration {
   readonly variables: Variables;
   /** A port behind the name: `host:2222`. */
   readonly port: string | undefined;
+  /** Of which file, where there are several. */
+  readonly file?: string;
 }
 
 export interface Edge {
@@ -55,8 +57,8 @@ export interface Inventory {
  * @throws Refusal when two names share the address but not the port, or one place (a range, a group) gives it to
  *   several: they are several machines behind one address.
  */
-export function namesOfHost({ hosts }: Inventory, resolved: Resolved, host: HostIdentity): Set<string> {
-  const aliases: { name: string; port: string; line: number }[] = [];
+export function namesOfHost({ hosts }: Pick<Inventory, "hosts">, resolved: Resolved, host: HostIdentity): Set<string> {
+  const aliases: { name: string; port: string; line: number; file: string | undefined }[] = [];
   const exact: string[] = [];
   const isHost = addressOf(host);
   for (const [name, each] of resolved.hosts) {
@@ -70,14 +72,18 @@ export function namesOfHost({ hosts }: Inventory, resolved: Resolved, host: Host
       name,
       port: stringOf(textOf(each, "ansible_port", "ansible_ssh_port") ?? "22"),
       line: declaration?.line ?? 0,
+      file: declaration?.file,
     });
   }
   const [first] = aliases;
-  const other = aliases.slice(1).find(({ line, port }) => line === first?.line || port !== first?.port);
+  const other = aliases
+    .slice(1)
+    .find(({ line, file, port }) => (line === first?.line && file === first.file) || port !== first?.port);
   if (first && other) {
-    const where = (line: number) => (line > 0 ? `line ${line}` : "a group");
+    const where = ({ line, file }: { line: number; file: string | undefined }) =>
+      line > 0 ? `line ${line}${file === undefined ? "" : ` of ${file}`}` : "a group";
     throw new Refusal(
-      `inventory ${where(other.line)} gives ${other.name} the address of ${first.name} (${where(first.line)}), but ` +
+      `inventory ${where(other)} gives ${other.name} the address of ${first.name} (${where(first)}), but ` +
         `another port or at the same place, so it cannot be told which is ${host.name}; take it out by hand`,
     );
   }

@@ -1,5 +1,6 @@
 import type { HostIdentity } from "./host.ts";
 import { type GroupPlace, readInventory } from "./inventory-file.ts";
+import { groupsOf } from "./inventory-files.ts";
 import { type InventoryForm, namesOfHost } from "./inventory-groups.ts";
 import { restoreToIni } from "./inventory-restore.ts";
 import { Refusal } from "./refusal.ts";
@@ -28,9 +29,7 @@ export function dropHost(
  * @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's.
  */
 export function resolveInventory(inventory: string, form: InventoryForm): { groups: Record<string, string[]> } {
-  const { groups } = readInventory(inventory, form).resolved;
-  const shown = [...groups].filter(([name, { hosts }]) => name !== "ungrouped" || hosts.length > 0);
-  return { groups: Object.fromEntries(shown.map(([name, { hosts }]) => [name, hosts.toSorted()])) };
+  return { groups: groupsOf([{ path: form === "yaml" ? ".yml" : "", text: inventory }]) };
 }
 
 /**
@@ -40,27 +39,6 @@ export function resolveInventory(inventory: string, form: InventoryForm): { grou
  */
 export function firstOf(inventory: string, form: InventoryForm, group: string): string | undefined {
   return readInventory(inventory, form).resolved.groups.get(group)?.hosts[0];
-}
-
-/**
- * The declared hosts in the order in which the inventory lists them in a group, those it does not list there left out. A host is
- * found by its name, its address, or an alias with one of them as `ansible_host`.
- * @throws Refusal naming the line that cannot be understood, or that does not tell which host it means
- */
-export function orderOf(
-  inventory: string,
-  form: InventoryForm,
-  group: string,
-  hosts: readonly HostIdentity[],
-): string[] {
-  const { inventory: all, resolved } = readInventory(inventory, form);
-  const listed = resolved.groups.get(group)?.hosts ?? [];
-  return hosts
-    .map((host) => ({ host: host.name, names: namesOfHost(all, resolved, host) }))
-    .map(({ host, names }) => ({ host, at: listed.findIndex((name) => names.has(name)) }))
-    .filter(({ at }) => at >= 0)
-    .sort((a, b) => a.at - b.at)
-    .map(({ host }) => host);
 }
 
 /**

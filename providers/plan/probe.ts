@@ -4,7 +4,7 @@
  */
 import { asking } from "./authority-shell.ts";
 import { ends } from "./certificates.ts";
-import { quote, sh } from "./quote.ts";
+import { quote } from "./quote.ts";
 import { bracketed } from "./same-host.ts";
 
 /** Files read for editing are at most this large, in bytes. */
@@ -157,13 +157,10 @@ ${leaving.map((name) => `checked ${quote(`pods:${name}`)} o get pods --all-names
 export const nodeProbe = (): string => `${prelude}${common}
 ${flannel}`;
 
-/** An inventory that lies on another host. */
-export const inventoryProbe = (path: string): string => `${prelude}${common}\n${sh`file inventory ${path}`}\n`;
-
 /** One part of what a probe gave back. */
 export interface Part {
   /** Exit code; or why there is no text. */
-  readonly state: number | "absent" | "large" | "unreadable";
+  readonly state: number | "absent" | "large" | "unreadable" | "script";
   readonly bytes: Uint8Array;
 }
 
@@ -180,7 +177,7 @@ export function partsOf(stdout: string): ReadonlyMap<string, Part> {
 
 /** A checked part carries its exit code behind its output, as `::N`. */
 function partOf(state: string, bytes: Buffer): Part {
-  if (state === "absent" || state === "large" || state === "unreadable") return { state, bytes };
+  if (state === "absent" || state === "large" || state === "unreadable" || state === "script") return { state, bytes };
   if (state !== "checked") return { state: Number(state), bytes };
   const end = bytes.lastIndexOf("::");
   const code = /^::(\d+)\s*$/.exec(bytes.subarray(Math.max(end, 0)).toString("latin1"))?.[1];

@@ -81,7 +81,16 @@ const schema = z.strictObject({
     .refine((masters) => Object.keys(masters).length > 0, { error: "expected at least one master" }),
   loadBalancers: z.record(hostName, z.union([byCommand, haproxy])).default({}),
   nodes: z.record(hostName, host).default({}),
-  inventory: z.strictObject({ path: text, host: hostName.optional(), address: address.optional() }),
+  inventory: z.strictObject({
+    // a file, or a folder of files; without it the one that Ansible takes on this machine
+    path: text.optional(),
+    host: hostName.optional(),
+    address: address.optional(),
+    // host_vars of a retired host go to the folder retired-<run> there; false: they are only told
+    moveHostVars: z.boolean().default(false),
+    // in a git work tree of this machine: the edit is committed, and nothing else
+    commit: z.boolean().default(false),
+  }),
   backup: z.strictObject({
     directory: absolute.default("/backup"),
     archive: text.default("./backups"),
@@ -247,7 +256,11 @@ function otherAddress({ backup: { rehearsal }, ...settings }: Settings): string[
   });
 }
 
-const incomplete = ({ inventory }: Settings): string[] =>
-  inventory.host !== undefined && inventory.address === undefined
-    ? ["openshift-masters:inventory.address: the inventory lies on another host, expected its address"]
-    : [];
+const incomplete = ({ inventory: { host: elsewhere, ...inventory } }: Settings): string[] => [
+  ...(["address", "path"] as const)
+    .filter((key) => elsewhere !== undefined && inventory[key] === undefined)
+    .map((key) => `openshift-masters:inventory.${key}: the inventory lies on another host, expected its ${key}`),
+  ...(elsewhere !== undefined && inventory.commit
+    ? ["openshift-masters:inventory.commit: the inventory lies on another host, and git is asked on this machine only"]
+    : []),
+];

@@ -51,6 +51,7 @@ export function render(steps: readonly Step[]): string {
   return steps
     .map((step, n) => {
       const commands = (step.commands ?? []).map((command) => `\n       $ ${escapeControls(command)}`);
+      const notes = (step.notes ?? []).map((note) => `\n       (${escapeControls(note)})`);
       const diffs = editsOf(step).map(
         (edit) =>
           `\n${(step.do === "edit-inventory" ? inventoryDiffOf : diffOf)(edit)
@@ -58,7 +59,7 @@ export function render(steps: readonly Step[]): string {
             .map((line) => `       ${line}`)
             .join("\n")}`,
       );
-      return `  ${n + 1}. ${escapeControls(labelOf(step))}${commands.join("")}${diffs.join("")}`;
+      return `  ${n + 1}. ${escapeControls(labelOf(step))}${commands.join("")}${notes.join("")}${diffs.join("")}`;
     })
     .join("\n");
 }

@@ -15,6 +15,9 @@ import {
 } from "./facts.ts";
 import type { Sketch } from "./haproxy.ts";
 import type { HostIdentity } from "./host.ts";
+import type { AnsibleSays } from "./inventory-ansible.ts";
+import type { Commit } from "./inventory-git.ts";
+import type { InventoryFacts } from "./inventory-facts.ts";
 import type { Settings } from "./settings.ts";
 import type { Finding } from "./sweep-findings.ts";
 import type { Sweep } from "./sweep.ts";
@@ -24,7 +27,7 @@ export interface World {
   readonly masters: Readonly<Record<string, MasterFacts | Unreachable>>;
   readonly balancers: Readonly<Record<string, BalancerFacts | Unreachable>>;
   readonly nodes: Readonly<Record<string, NodeFacts | Unreachable>>;
-  readonly inventory: FileFacts | Unreachable;
+  readonly inventory: InventoryFacts | Unreachable;
   readonly cluster: ClusterFacts | Unreachable;
   /** What the verified archives here hold of the authorities of hosts that leave and cannot be reached; the newest first. */
   readonly archives?: Readonly<Record<string, readonly ArchivedAuthority[]>>;
@@ -36,6 +39,8 @@ export interface World {
   readonly sweep?: Sweep;
   /** Where etcd's members stand, all asked at one moment; absent when nobody asked, or no member is to be removed. */
   readonly census?: Census | Unknown;
+  /** What Ansible itself says of the inventory's planned edit; absent when nobody asked, or there is none. */
+  readonly ansible?: AnsibleSays;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -48,7 +53,7 @@ export interface LocalFacts {
 }
 
 /** What is asked besides, in a round of its own, by those resources that need it; `nodes` are in every world, and are asked anew. */
-export type Extra = "sweep" | "budgets" | "census" | "nodes";
+export type Extra = "sweep" | "budgets" | "census" | "nodes" | "ansible";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {
@@ -64,6 +69,8 @@ interface Shown {
   readonly title: string;
   /** What will be run, as far as it is known beforehand. */
   readonly commands?: readonly string[];
+  /** What goes with it, one sentence each. */
+  readonly notes?: readonly string[];
   /** Its host goes beside others of the kind, and is left behind where a step of it fails: the rest goes on. */
   readonly apart?: true;
 }
@@ -165,7 +172,18 @@ export type Step = Shown &
     | { readonly do: "await-endpoints"; readonly addresses: readonly string[] }
     | { readonly do: "stop-node-service"; readonly unit: string }
     | { readonly do: "delete-node"; readonly node: string }
-    | { readonly do: "edit-inventory"; readonly edit: Edit; readonly local: boolean }
+    | {
+        readonly do: "edit-inventory";
+        readonly edit: Edit;
+        readonly local: boolean;
+        /** Full path of the file itself: the old one is kept beside it. */
+        readonly real: string;
+        /** Copies of earlier runs that go once the new file is proved: full paths. */
+        readonly surplus: readonly string[];
+      }
+    | { readonly do: "commit-inventory"; readonly commit: Commit }
+    /** Files and folders of `host_vars`, full paths: into a folder beside them that is no host's. */
+    | { readonly do: "move-host-vars"; readonly paths: readonly string[]; readonly local: boolean }
     | {
         readonly do: "report";
         /** Of the host that was retired, and is looked at where it can be reached. */

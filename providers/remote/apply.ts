@@ -7,7 +7,7 @@ import { balance, putBack } from "./apply/balancer.ts";
 import { awaitEndpoints, cordon, deleteNode } from "./apply/cluster.ts";
 import { type Context, hostOf, permit, until } from "./apply/context.ts";
 import { drain } from "./apply/drain.ts";
-import { editLocal, editRemote } from "./apply/edit.ts";
+import { commitInventory, editInventory, editRemote, moveHostVars } from "./apply/edit.ts";
 import { removeMember, setAsideData } from "./apply/etcd.ts";
 import { moveLeader, stopLeader } from "./apply/leadership.ts";
 import { disable, restartMaster } from "./apply/pods.ts";
@@ -67,6 +67,10 @@ function act(context: Context, step: Act): Promise<void> {
       return handOver(context, step);
     case "edit-inventory":
       return editInventory(context, step);
+    case "commit-inventory":
+      return commitInventory(step);
+    case "move-host-vars":
+      return moveHostVars(context, step);
     case "balance":
       return balance(context, step);
     case "put-back":
@@ -96,11 +100,6 @@ function act(context: Context, step: Act): Promise<void> {
     case "delete-node":
       return deleteNode(context, step);
   }
-}
-
-async function editInventory(context: Context, step: Extract<Step, { do: "edit-inventory" }>): Promise<void> {
-  if (step.local) editLocal(context, step.edit);
-  else await editRemote(context, hostOf(context, step.host), step.edit);
 }
 
 async function restartFlannel(context: Context, name: string): Promise<void> {

@@ -7,6 +7,7 @@ import { maskLine } from "../plan/show.ts";
 import { RemoteError } from "./errors.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import { attempt, replaceScript } from "./replace-script.ts";
+import type { ScriptRunner } from "./this-machine.ts";
 
 /** A file as it was read. */
 export interface RemoteFile {
@@ -103,6 +104,8 @@ export interface Replacement {
    * lost: it is renamed to `keepAs.~1~`, `.~2~`, …
    */
   readonly keepAs: string;
+  /** Full paths of files that are removed once the new content has its place and was read back; links and folders stay. */
+  readonly remove?: readonly string[];
   /** Seconds for the whole, validation included. */
   readonly deadline: number;
 }
@@ -113,7 +116,7 @@ export interface Replacement {
  * @throws RemoteError: `not-done` = the file is as it was (changed since it was read, validation said no, …);
  *   `unknown` = the connection was lost or the deadline passed: read the file again
  */
-export async function replaceFile(host: RemoteHost, o: Replacement): Promise<void> {
+export async function replaceFile(host: ScriptRunner, o: Replacement): Promise<void> {
   const what = `replacing ${o.path}`;
   const resolved = await host.run(sh`readlink -zf -- ${o.path}`, { what, deadline: 30 });
   const path = resolved.stdout.replace(/\0$/, "");
@@ -125,6 +128,7 @@ export async function replaceFile(host: RemoteHost, o: Replacement): Promise<voi
     expected: o.expected,
     arrives: hashOf(o.content),
     validation: o.validate?.(temporary),
+    remove: o.remove ?? [],
   });
   const expectedCodes = [0, ...Object.values(attempt).map((a) => a.exit)];
   const { code, stderr, took } = await host.run(script, {

@@ -36,6 +36,8 @@ export interface ReplaceWords {
   readonly expected: string;
   readonly arrives: string;
   readonly validation: string | undefined;
+  /** Full paths; removed last. */
+  readonly remove: readonly string[];
 }
 
 /**
@@ -63,6 +65,7 @@ cat > ${temporary} || stop ${attempt.arrival.exit}`,
 as_read || stop ${attempt.changed.exit}
 mv -fT -- ${temporary} ${path} || stop 1
 sync -- ${path.replace(/[^/]*$/, "")} 2>/dev/null || sync || :`,
+    w.remove.length === 0 ? "" : removal(path, w),
   ].join("\n");
 }
 
@@ -88,3 +91,9 @@ function keepTheOld(path: string, keepAs: string): string {
 cmp -s -- ${path} ${keepAs} || cp -pT --backup=numbered -- ${path} ${keepAs} || stop ${exit}
 chmod 600 -- ${keepAs} && cmp -s -- ${path} ${keepAs} || stop ${exit}`;
 }
+
+/** Only what is a file; that one stays is no reason to call the replacement undone. */
+const removal = (path: string, { arrives, remove }: ReplaceWords): string =>
+  sh`[ "$(hash ${path})" = ${arrives} ] || exit 0
+for one in ${remove}; do [ ! -f "$one" ] || [ -L "$one" ] || rm -f -- "$one" || :; done
+:`;

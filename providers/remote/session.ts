@@ -1,50 +1,53 @@
 /** What all resources of a run share: the configuration, the connections, what was seen of the hosts, and the lock. */
 import { randomBytes } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import {
   type BalancerFacts,
   type ClusterFacts,
-  type FileFacts,
   type Hosts,
   type MasterFacts,
   type NodeFacts,
   type Unreachable,
   balancerFacts,
   clusterFacts,
-  fileFrom,
-  inventoryFacts,
   isReachable,
   masterFacts,
   nodeFacts,
 } from "../plan/facts.ts";
 import type { Sketch } from "../plan/haproxy.ts";
 import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
-import { clusterProbe, inventoryProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
+import { type InventoryFacts, inventoryFacts, inventoryProbe } from "../plan/inventory-facts.ts";
+import { clusterProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
 import { messageOf } from "../plan/refusal.ts";
+import { wordsOf } from "../plan/sweep-words.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Change, Extra, LocalFacts, World } from "../plan/steps.ts";
 import { archivedAuthorities } from "./archived-authority.ts";
 import { askHost } from "./ask-host.ts";
 import { askBudgets } from "./budgets.ts";
 import { askCensus } from "./census.ts";
+import { askGit } from "./inventory-git.ts";
+import { defaultInventory } from "./default-inventory.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
 import { freeFor } from "./local-archive.ts";
 import { engineAnswers, requireEngine } from "./engine.ts";
+import { askAnsible } from "./inventory-ansible.ts";
 import { lockAll } from "./lock.ts";
 import { pooled } from "./pool.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
 import { sweep } from "./sweep.ts";
+import { thisMachine } from "./this-machine.ts";
 
 /** Each adds its part of the world; never throws. */
 const extras: Readonly<Record<Extra, (session: Session, world: World, change: Change) => Promise<Partial<World>>>> = {
   sweep,
   budgets: askBudgets,
   census: askCensus,
+  ansible: askAnsible,
   // they are part of every look; whoever asks for them wants to know how they are now
   nodes: () => Promise.resolve({}),
 };
@@ -152,7 +155,7 @@ export class Session {
     const [masters, balancers, inventory, cluster, local] = await Promise.all([
       this.#masters({ ...change.survivors, ...now }),
       this.#balancers(change),
-      this.#inventory(),
+      this.#inventory(change),
       this.#cluster(change),
       this.#local(),
     ]);
@@ -240,13 +243,20 @@ export class Session {
     return { keyFlaw, freeForArchive: await freeFor(resolve(expandHome(this.settings.backup.archive))) };
   }
 
-  async #inventory(): Promise<FileFacts | Unreachable> {
+  async #inventory({ survivors, leaving }: Change): Promise<InventoryFacts | Unreachable> {
     const { path, host, address } = this.settings.inventory;
-    if (host === undefined) return localFile(path);
-    const file = await this.#probe(host, address ?? host, inventoryProbe(path), (stdout) =>
-      inventoryFacts(stdout, path),
+    const found = path === undefined ? orUnreachable(defaultInventory) : { path };
+    if ("unreachable" in found) return found;
+    const there = host === undefined ? resolve(expandHome(found.path)) : found.path;
+    const machine = host === undefined ? thisMachine : this.host(host, address ?? host);
+    const asked = { what: "reading the inventory", deadline: 60, limit: 8 * largestFile };
+    const words = Object.entries(leaving).map(([name, at]) => wordsOf(name, at, { ...survivors, ...leaving }).whole);
+    const facts = await askHost(machine, inventoryProbe(there, words.join("|")), asked, (stdout) =>
+      inventoryFacts(stdout, there),
     );
-    return file ?? { unreachable: `${path} on ${host} is not there, not readable or larger than 4 MiB` };
+    if ("unreachable" in facts) return facts;
+    const known = host === undefined ? await askGit(facts) : facts;
+    return { ...known, ...("through" in found && { through: found.through }) };
   }
 
   /** Asked on the first survivor that can answer. */
@@ -330,11 +340,9 @@ function isLeft(world: World, change: Change): boolean {
   });
 }
 
-function localFile(path: string): FileFacts | Unreachable {
-  const full = resolve(expandHome(path));
+function orUnreachable<T extends object>(ask: () => T): T | Unreachable {
   try {
-    if (statSync(full).size > largestFile) return { unreachable: `${full} is larger than 4 MiB` };
-    return fileFrom(full, readFileSync(full));
+    return ask();
   } catch (error) {
     return { unreachable: messageOf(error) };
   }

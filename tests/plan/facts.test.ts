@@ -6,7 +6,6 @@ import fc from "fast-check";
 import {
   balancerFacts,
   clusterFacts,
-  inventoryFacts,
   isReachable,
   masterFacts,
   nodeFacts,
@@ -446,7 +445,7 @@ describe("balancerFacts", () => {
   });
 });
 
-describe("nodeFacts and inventoryFacts", () => {
+describe("nodeFacts", () => {
   it("a node", () => {
     const facts = nodeFacts(probed(nodeParts("node-0.example.com", 2)));
     assert.match(facts.flanneldFile?.text ?? "", /^FLANNEL_ETCD_ENDPOINTS=https:\/\/master-0/m);
@@ -455,11 +454,6 @@ describe("nodeFacts and inventoryFacts", () => {
   it("a node without flannel", () => {
     const facts = nodeFacts(probed({ hostname: "n\n", flanneld: { state: "absent" } }));
     assert.deepEqual([facts.flanneldFile, facts.flanneld], [undefined, undefined]);
-  });
-  it("an inventory, and none", () => {
-    assert.equal(inventoryFacts(probed({ inventory: "[masters]\n" }), "/h")?.sha256, sha256("[masters]\n"));
-    assert.equal(inventoryFacts("inventory absent\n", "/h"), undefined);
-    assert.equal(inventoryFacts("", "/h"), undefined);
   });
 });
 

@@ -76,6 +76,8 @@ m[0:2] openshift_token=${canary}
         host: "this machine",
         title: "t",
         local: true,
+        real: "./hosts",
+        surplus: [],
         edit: edit("./hosts", `${ini}# \u001b[31m\n[etcd]\nm1 # \u202e\n`),
       },
     ]);

@@ -283,7 +283,13 @@ describe("4→3: each planner's steps", () => {
   it("an inventory on another host, in YAML", () => {
     const yaml =
       "all:\n  children:\n    masters:\n      hosts:\n        master-0.example.com:\n        master-3.example.com:\n";
-    const inventory = { path: "/etc/ansible/hosts.yml", host: "admin.example.com", address: "10.0.0.4" };
+    const inventory = {
+      path: "/etc/ansible/hosts.yml",
+      host: "admin.example.com",
+      address: "10.0.0.4",
+      moveHostVars: false,
+      commit: false,
+    };
     const there = { ...change, settings: { ...change.settings, inventory } };
     const step = only(planInventory({ ...world, inventory: fileOf(inventory.path, yaml) }, there));
     assert.ok(step.do === "edit-inventory");

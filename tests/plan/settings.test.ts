@@ -277,6 +277,16 @@ describe("one thing wrong: the key's path, what is expected, what was seen", () 
       /^inventory\.address: the inventory lies on another host, expected its address$/,
     ],
     [
+      "a commit elsewhere",
+      withKey("inventory", { path: "/h", host: "admin.example.com", address: "10.0.0.4", commit: true }),
+      /^inventory\.commit: the inventory lies on another host, and git is asked on this machine only$/,
+    ],
+    [
+      "an inventory elsewhere without its path",
+      withKey("inventory", { host: "admin.example.com", address: "10.0.0.4" }),
+      /^inventory\.path: the inventory lies on another host, expected its path$/,
+    ],
+    [
       "one address twice",
       withKey("masters", { a: { address: "10.0.0.1" }, b: { address: "10.0.0.1" } }),
       /^masters\.b: the address 10\.0\.0\.1 is already that of openshift-masters:masters\.a; every host needs its own$/,
@@ -374,7 +384,7 @@ describe("what is right", () => {
       masters: { m: { address: "10.0.0.1" } },
       loadBalancers: {},
       nodes: {},
-      inventory: { path: "./hosts" },
+      inventory: { path: "./hosts", moveHostVars: false, commit: false },
       backup: { directory: "/backup", archive: "./backups", keep: 7, stamp: "", rehearsal: true },
       drain: { timeout: 300, blocked: "leave" },
       etcd: { purge: false },
@@ -462,7 +472,7 @@ describe("what is right", () => {
         },
       },
       nodes: { n: { address: "10.0.0.3" } },
-      inventory: { path: "/etc/ansible/hosts", host: "admin", address: "10.0.0.4" },
+      inventory: { path: "/etc/ansible/hosts", host: "admin", address: "10.0.0.4", moveHostVars: true, commit: false },
       backup: {
         directory: "/b",
         archive: "./a",

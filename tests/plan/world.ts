@@ -15,7 +15,7 @@ import type {
   MasterFacts,
   NodeFacts,
 } from "../../providers/plan/facts.ts";
-import { balancerFacts, clusterFacts, masterFacts, nodeFacts } from "../../providers/plan/facts.ts";
+import { balancerFacts, clusterFacts, isReachable, masterFacts, nodeFacts } from "../../providers/plan/facts.ts";
 import { serversIn } from "../../providers/plan/haproxy.ts";
 import { type Settings, readSettings } from "../../providers/plan/settings.ts";
 import type { Change, Edit, Step, World } from "../../providers/plan/steps.ts";
@@ -501,6 +501,14 @@ function written(world: World, host: string, edit: Edit): World {
   });
 }
 
+function rewritten(world: World, { before, after: text }: Edit): World {
+  if (!isReachable(world.inventory)) throw new Error("the inventory cannot be reached");
+  const now = <T extends FileFacts>(file: T): T =>
+    file.path === before.path ? { ...file, ...fileOf(file.path, text) } : file;
+  const { more } = world.inventory;
+  return { ...world, inventory: { ...now(world.inventory), ...(more && { more: more.map(now) }) } };
+}
+
 const led = (world: World, leaderId: string): World =>
   withEtcd(world, ({ status }) => ({ status: status && { ...status, leaderId } }));
 
@@ -597,7 +605,16 @@ export function after(world: World, step: Step): World {
       }));
     case "delete-node":
       return withCluster(world, ({ nodes }) => ({ nodes: nodes.filter((one) => one.name !== step.node) }));
+    case "commit-inventory":
+      return world;
+    case "move-host-vars": {
+      const { inventory } = world;
+      const left = isReachable(inventory)
+        ? (inventory.hostVars ?? []).filter((path) => !step.paths.includes(path))
+        : [];
+      return { ...world, inventory: { ...inventory, hostVars: left } as World["inventory"] };
+    }
     case "edit-inventory":
-      return { ...world, inventory: fileOf(step.edit.before.path, step.edit.after) };
+      return rewritten(world, step.edit);
   }
 }

@@ -1,7 +1,7 @@
 /** AnsibleInventory: a declared master that works and that somebody took out of the inventory comes back, as the newest kept copy has it. */
 import { type FileFacts, isReachable } from "../facts.ts";
 import { type InventoryFacts, type InventoryFileFacts, filesOf } from "../inventory-facts.ts";
-import { namesIn, orderOf, partOf, readInventories } from "../inventory-files.ts";
+import { type Inventories, namesIn, orderOf, partOf, readInventories } from "../inventory-files.ts";
 import { inventoryForm } from "../inventory-groups.ts";
 import { differenceOf } from "../inventory-proof.ts";
 import { restoreHost } from "../inventory.ts";
@@ -65,17 +65,22 @@ function returnOf(inventory: InventoryFacts, name: string, change: Change): Retu
     return [];
   });
   if (made.length === 0) return [];
-  const now = readInventories(files);
   const then = readInventories(
     files.map((one) => ({ ...one, text: made.find(({ file }) => file === one)?.after ?? one.text })),
   );
-  const difference = differenceOf(then.resolved, now.resolved, { leaving: namesIn(then, host) });
+  const names = namesIn(then, host);
+  // some of its lines may be there already: without it, both must mean the same
+  const without = ({ files: parts }: Inventories): Inventories =>
+    readInventories(parts.map((one) => ({ path: one.path, text: one.drop(names).text })));
+  const difference = differenceOf(without(readInventories(files)).resolved, without(then).resolved, {
+    leaving: new Set(),
+  });
   if (difference !== undefined)
     throw new Refusal(`its former lines would change more than it (${difference}): put it back by hand`);
   // [masters] last: a run that ends before it still finds the host missing
   const inMasters = ({ file, after }: Return): boolean =>
     partOf({ path: file.path, text: after }, true).inventory.hosts.some(
-      (one) => one.group === "masters" && namesIn(then, host).has(one.name),
+      (one) => one.group === "masters" && names.has(one.name),
     );
   return made.toSorted((a, b) => Number(inMasters(a)) - Number(inMasters(b)));
 }

@@ -72,7 +72,9 @@ export class ControlPlane extends pulumi.ComponentResource {
     const flannel = chain((o) => new FlannelNetwork("flannel", { masters, nodes: addressesOf(settings.nodes) }, o));
     const endpoints = chain((o) => new ServiceEndpoints("endpoints", { masters }, o));
     const nodes = chain((o) => new NodeRemoval("nodes", { masters }, o));
-    const inventory = chain((o) => new AnsibleInventory("inventory", { masters, path: settings.inventory.path ?? "" }, o));
+    const inventory = chain(
+      (o) => new AnsibleInventory("inventory", { masters, path: settings.inventory.path ?? "" }, o),
+    );
     const report = chain((o) => new RetirementReport("report", { masters }, o));
 
     this.backups = backup.backups;

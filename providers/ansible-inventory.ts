@@ -9,6 +9,7 @@ import { isReachable } from "./plan/facts.ts";
 import { filesOf } from "./plan/inventory-facts.ts";
 import { groupsOf } from "./plan/inventory-files.ts";
 import { planInventory } from "./plan/plans.ts";
+import { notesOnReturn, planInventoryReturn } from "./plan/plans/inventory-return.ts";
 
 export interface AnsibleInventoryArgs {
   /** Host name → address. */
@@ -32,7 +33,12 @@ export const ansibleInventory = {
   list: "masters",
   also: ["path"],
   asks: ["ansible"],
-  plan: planInventory,
+  // what leaves first: a master comes back by an edit of its own
+  plan: (world, change) => {
+    const steps = planInventory(world, change);
+    return steps.length > 0 ? steps : planInventoryReturn(world, change);
+  },
+  notes: notesOnReturn,
   facts: (world) => {
     if (!isReachable(world.inventory)) return {};
     const groups = groupsOf(filesOf(world.inventory));

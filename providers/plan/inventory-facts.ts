@@ -11,6 +11,8 @@ export interface InventoryFileFacts extends FileFacts {
   readonly real?: string;
   /** Names of the copies that earlier runs kept beside it, the newest first. */
   readonly kept?: readonly string[];
+  /** The newest of these copies, read where a declared master is missing. */
+  readonly former?: readonly FileFacts[];
   /** Where it is in a git work tree of this machine. */
   readonly git?: GitFacts;
 }
@@ -182,6 +184,36 @@ const keptOf = (real: string, text: string): string[] =>
     .map((line) => line.replace(/^\S+ /, ""))
     .filter((path) => path.startsWith(real) && ours.exec(path)?.index === real.length)
     .map((path) => path.slice(path.lastIndexOf("/") + 1));
+
+/** Copies that are read where a declared master is missing, of each file. */
+const mostFormer = 3;
+
+/** Reads the newest kept copies of all files. */
+export const formerProbe = (facts: InventoryFacts): string =>
+  `${prelude}\n${formerOf(facts)
+    .map(({ path, at }) => sh`file ${at} ${path}`)
+    .join("\n")}\n`;
+
+/** The same facts with the copies that `formerProbe` read. */
+export function withFormer(facts: InventoryFacts, stdout: string): InventoryFacts {
+  const parts = partsOf(stdout);
+  const read = formerOf(facts).flatMap(({ path, at, of }) => {
+    const part = parts.get(at);
+    return part?.state === 0 ? [{ of, copy: fileFrom(path, part.bytes) }] : [];
+  });
+  const [first = facts, ...more] = filesOf(facts).map((file) => ({
+    ...file,
+    former: read.filter(({ of }) => of === file.path).map(({ copy }) => copy),
+  }));
+  return { ...facts, ...first, ...(facts.more && { more }) };
+}
+
+const formerOf = (facts: InventoryFacts): { path: string; at: string; of: string }[] =>
+  filesOf(facts)
+    .flatMap(({ path, real = path, kept = [] }) =>
+      kept.slice(0, mostFormer).map((name) => ({ of: path, path: real.slice(0, real.lastIndexOf("/") + 1) + name })),
+    )
+    .map((one, at) => ({ ...one, at: `former:${at}` }));
 
 /** Of the copies that are kept of a file, those that go when one more is kept: full paths, the oldest last. */
 export function surplusOf({ path, real = path, kept = [] }: InventoryFileFacts, keep: number): string[] {

@@ -29,8 +29,14 @@ export function readInventories(texts: readonly NamedText[]): Inventories {
 /** @throws Refusal as `readInventories` does */
 export function partOf({ path, text }: NamedText, isOneOfSeveral: boolean): InventoryPart {
   try {
-    const { inventory, drop, toFront } = readInventory(text, inventoryForm(path));
-    return { path, text, inventory, drop, toFront };
+    const file = readInventory(text, inventoryForm(path));
+    return {
+      path,
+      text,
+      inventory: file.inventory,
+      drop: (names) => file.drop(names),
+      toFront: (move) => file.toFront(move),
+    };
   } catch (error) {
     if (error instanceof Refusal && isOneOfSeveral) throw new Refusal(`${path}: ${error.message}`);
     throw error;

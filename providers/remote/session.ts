@@ -16,9 +16,16 @@ import {
 } from "../plan/facts.ts";
 import type { Sketch } from "../plan/haproxy.ts";
 import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
-import { type InventoryFacts, inventoryFacts, inventoryProbe } from "../plan/inventory-facts.ts";
+import {
+  type InventoryFacts,
+  formerProbe,
+  inventoryFacts,
+  inventoryProbe,
+  withFormer,
+} from "../plan/inventory-facts.ts";
 import { clusterProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
+import { missingFrom } from "../plan/plans/inventory-return.ts";
 import { messageOf } from "../plan/refusal.ts";
 import { wordsOf } from "../plan/sweep-words.ts";
 import type { Settings } from "../plan/settings.ts";
@@ -255,7 +262,10 @@ export class Session {
       inventoryFacts(stdout, there),
     );
     if ("unreachable" in facts) return facts;
-    const known = host === undefined ? await askGit(facts) : facts;
+    const missing = missingFrom(facts, { survivors }).length > 0;
+    const former = missing ? await askHost(machine, formerProbe(facts), asked, (out) => withFormer(facts, out)) : facts;
+    const seen = "unreachable" in former ? facts : former;
+    const known = host === undefined ? await askGit(seen) : seen;
     return { ...known, ...("through" in found && { through: found.through }) };
   }
 

@@ -3,13 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import {
-  balancerFacts,
-  clusterFacts,
-  isReachable,
-  masterFacts,
-  nodeFacts,
-} from "../../providers/plan/facts.ts";
+import { balancerFacts, clusterFacts, isReachable, masterFacts, nodeFacts } from "../../providers/plan/facts.ts";
 import { partsOf } from "../../providers/plan/probe.ts";
 import {
   type Given,

@@ -612,7 +612,7 @@ export function after(world: World, step: Step): World {
       const left = isReachable(inventory)
         ? (inventory.hostVars ?? []).filter((path) => !step.paths.includes(path))
         : [];
-      return { ...world, inventory: { ...inventory, hostVars: left } as World["inventory"] };
+      return { ...world, inventory: { ...inventory, hostVars: left } };
     }
     case "edit-inventory":
       return rewritten(world, step.edit);

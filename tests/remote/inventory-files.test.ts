@@ -18,7 +18,14 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { type InventoryFacts, filesOf, inventoryFacts, inventoryProbe } from "../../providers/plan/inventory-facts.ts";
+import {
+  type InventoryFacts,
+  filesOf,
+  formerProbe,
+  inventoryFacts,
+  inventoryProbe,
+  withFormer,
+} from "../../providers/plan/inventory-facts.ts";
 import { judge } from "../../providers/plan/preflight.ts";
 import { sh } from "../../providers/plan/quote.ts";
 import { planInventory } from "../../providers/plan/plans.ts";
@@ -376,5 +383,24 @@ describe("ansible-inventory is asked what an edit does", () => {
       run: (script, o) => thisMachine.run(`${sh`PATH=${bin}`}\n${script}`, o),
     };
     assert.deepEqual(await asked(path, bare), { unasked: "it is not installed there" });
+  });
+});
+
+describe("kept copies are read", () => {
+  it("the newest three of each file, for a master that is missing", async () => {
+    put("01", "[masters]\n");
+    put("02", "[etcd]\n");
+    for (const n of [1, 2, 3, 4]) {
+      put(`01.before-10101${n}-abcdef.orig`, `[masters]\nm${n}\n`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const facts = await seen();
+    const { stdout } = await thisMachine.run(formerProbe(facts), { what: "reading", deadline: 30 });
+    const [first, second] = filesOf(withFormer(facts, stdout));
+    assert.deepEqual(
+      first?.former?.map(({ text }) => text),
+      ["m4", "m3", "m2"].map((name) => `[masters]\n${name}\n`),
+    );
+    assert.deepEqual([first.path, second?.former], [join(folder, "01"), []]);
   });
 });

@@ -148,7 +148,7 @@ function inGit({ git }: InventoryFileFacts, change: Change): string[] {
     : [`${where}: commit the change, or have it committed by inventory.commit`];
 }
 
-function editStep(file: InventoryFileFacts, after: string, doing: string, change: Change): Step {
+export function editStep(file: InventoryFileFacts, after: string, doing: string, change: Change): Step {
   const { keep } = change.settings.backup;
   const surplus = surplusOf(file, keep);
   return {

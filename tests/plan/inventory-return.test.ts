@@ -1,0 +1,107 @@
+/** A declared master that works and is missing in the inventory comes back, with its variables and where it was. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ansibleInventory } from "../../providers/ansible-inventory.ts";
+import type { InventoryFacts } from "../../providers/plan/inventory-facts.ts";
+import { planInventoryReturn } from "../../providers/plan/plans/inventory-return.ts";
+import type { Change, Step, World } from "../../providers/plan/steps.ts";
+import { after, fileOf, master, removal, unreachable, withMaster } from "./world.ts";
+
+const m = (n: number): string => master(n);
+const before = `[masters]\n${m(0)}\n# the one in room 2\n${m(1)} x='a b' # c\n${m(2)}\n[etcd]\nmaster-[0:2].example.com a=1\n`;
+const without1 = `[masters]\n${m(0)}\n# the one in room 2\n${m(2)}\n[etcd]\n${m(0)} a=1\n${m(2)} a=1\n`;
+const kept = (text: string, name = "hosts") => fileOf(`/srv/${name}.before-101010-abcdef.orig`, text);
+
+const { world, change: removing } = removal(4, [3]);
+const change: Change = { ...removing, leaving: {} };
+const seen = (text: string, former: readonly string[], more: Partial<InventoryFacts> = {}): World => ({
+  ...world,
+  inventory: { ...fileOf("/srv/hosts", text), former: former.map((one) => kept(one)), ...more },
+});
+const texts = (steps: readonly Step[]) =>
+  steps.map((step) => (step.do === "edit-inventory" ? [step.edit.before.path, step.edit.after] : [step.do]));
+
+describe("a master that works and is missing", () => {
+  it("comes back where it was, and is then there", () => {
+    const so = seen(without1, [before]);
+    const steps = ansibleInventory.plan(so, change);
+    assert.deepEqual(texts(steps), [["/srv/hosts", before]]);
+    assert.match(
+      steps[0]?.title ?? "",
+      /^\/srv\/hosts: put master-1\.example\.com back, which works and is declared, with its lines of \/srv\/hosts\.before-101010-abcdef\.orig$/,
+    );
+    assert.deepEqual(ansibleInventory.plan(steps.reduce(after, so), change), []);
+  });
+
+  it("comes back from the newest copy that has it, into each file of a folder, variables included", () => {
+    const file = {
+      ...fileOf("/srv/inv/b", `[etcd]\n${m(0)}\n${m(2)}\n`),
+      former: [kept(`[etcd]\n${m(0)}\n${m(1)} y=2\n${m(2)}\n`, "b")],
+    };
+    const so = seen(
+      `[masters]\n${m(0)}\n${m(2)}\n`,
+      [`[masters]\n${m(0)}\n`, `[masters]\n${m(0)}\n${m(1)} x=1\n${m(2)}\n`],
+      {
+        folder: "/srv/inv",
+        more: [file],
+      },
+    );
+    const steps = ansibleInventory.plan(so, change);
+    assert.deepEqual(texts(steps), [
+      ["/srv/inv/b", `[etcd]\n${m(0)}\n${m(1)} y=2\n${m(2)}\n`],
+      ["/srv/hosts", `[masters]\n${m(0)}\n${m(1)} x=1\n${m(2)}\n`],
+    ]);
+    // killed between the two
+    assert.deepEqual(texts(ansibleInventory.plan(steps.slice(0, 1).reduce(after, so), change)), texts(steps.slice(1)));
+    assert.deepEqual(ansibleInventory.plan(steps.reduce(after, so), change), []);
+  });
+
+  it("two come back one after the other", () => {
+    let so = seen(`[masters]\n${m(2)}\n`, [`[masters]\n${m(0)} a=0\n${m(1)}\n${m(2)}\n`]);
+    for (let n = 0; n < 2; n += 1) so = planInventoryReturn(so, change).reduce(after, so);
+    assert.equal("text" in so.inventory && so.inventory.text, `[masters]\n${m(0)} a=0\n${m(1)}\n${m(2)}\n`);
+  });
+
+  it("waits until what leaves has left", () =>
+    assert.deepEqual(texts(ansibleInventory.plan(seen(`${without1}[lb]\n${m(3)}\n`, [before]), removing)), [
+      ["/srv/hosts", `${without1}[lb]\n`],
+    ]));
+
+  const gone = seen(without1, [before]);
+  const none: [what: string, world: World, told: RegExp | undefined][] = [
+    ["one that is there", seen(before, [before]), undefined],
+    ["one that cannot be reached", unreachable(gone, m(1)), undefined],
+    [
+      "one whose API is not ready",
+      withMaster(gone, m(1), { readiness: { ready: false, asked: "", seen: "" } }),
+      undefined,
+    ],
+    ["one whose etcd cannot be asked", withMaster(gone, m(1), { etcd: undefined }), undefined],
+    ["one that no copy has", seen(without1, [without1]), /works and is not in \[masters\] .*, and no kept copy has it/],
+    [
+      "one whose section is gone",
+      seen(`[masters]\n${m(0)}\n${m(2)}\n`, [before]),
+      /\[etcd\] is no longer in the inventory/,
+    ],
+    [
+      "one of a YAML inventory",
+      {
+        ...world,
+        inventory: {
+          ...fileOf("/srv/h.yml", `masters:\n  hosts:\n    ${m(0)}:\n    ${m(2)}:\n`),
+          former: [fileOf("/srv/h.yml.before", `masters:\n  hosts:\n    ${m(0)}:\n    ${m(1)}:\n    ${m(2)}:\n`)],
+        },
+      },
+      /a YAML inventory is not restored by itself: put master-1/,
+    ],
+    ["one of an inventory that is not understood", seen("[masters\n", [before]), undefined],
+    ["one of an inventory that cannot be read", { ...world, inventory: { unreachable: "no" } }, undefined],
+  ];
+  for (const [what, so, told] of none)
+    it(`not ${what}`, () => {
+      assert.deepEqual(ansibleInventory.plan(so, change), []);
+      const notes = ansibleInventory.notes(so, change);
+      assert.equal(notes.length, told === undefined ? 0 : 1, notes.join());
+      if (told !== undefined) assert.match(notes[0] ?? "", told);
+    });
+});

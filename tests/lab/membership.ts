@@ -44,7 +44,7 @@ export function membershipTests(refused: (...sentences: RegExp[]) => Promise<voi
       const start = async (name: string) => {
         await on(
           "master-3",
-          `systemctl stop twin; systemd-run --unit=twin --setenv=ETCD_ENABLE_V2=true /usr/bin/etcd --name ${name} --data-dir /root/twin \
+          `systemctl stop twin; systemd-run --unit=twin --setenv=ETCD_ENABLE_V2=true /usr/bin/etcd --name ${name} --data-dir /var/twin \
           --listen-peer-urls https://192.168.55.21:22380 --initial-advertise-peer-urls https://192.168.55.21:22380 \
           --listen-client-urls https://192.168.55.21:22379 --advertise-client-urls https://192.168.55.21:22379 \
           --initial-cluster '${cluster}' --initial-cluster-state existing \
@@ -63,7 +63,7 @@ export function membershipTests(refused: (...sentences: RegExp[]) => Promise<voi
         await refused(new RegExp(`refusing to choose: 2 etcd members fit master-3\\.example\\.com: .*${id}`));
       } finally {
         await etcdctl("master-0", `member remove ${id}`);
-        await on("master-3", "systemctl stop twin; rm -rf /root/twin");
+        await on("master-3", "systemctl stop twin; rm -rf /var/twin");
       }
     }));
 

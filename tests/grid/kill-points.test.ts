@@ -6,19 +6,12 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { reset } from "../../lab/lab.ts";
 import { startWriter, writtenInWords } from "../../lab/writer.ts";
-import { TestStack, etcdctl, eventually, metIn, on } from "../lab/stack.ts";
+import { TestStack, etcdctl, eventually, idsOn, metIn, on } from "../lab/stack.ts";
 
 /** Runs that may be killed, at most: three for each of about forty steps. */
 const most = 150;
 const phases = ["before", "in", "after"];
 let stack: TestStack;
-
-const idsOn = async (host: string): Promise<string[]> =>
-  (await etcdctl(host, "member list")).output
-    .trim()
-    .split("\n")
-    .map((line) => line.split(",")[0] ?? "")
-    .sort();
 
 before(async () => {
   await reset({ masters: 4, grace: 5 });

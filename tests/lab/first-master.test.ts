@@ -12,7 +12,7 @@ import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { container, podman } from "../../lab/hosts.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
-import { type Ran, TestStack, cutOff, etcdctl, eventually, on, transcript } from "./stack.ts";
+import { type Ran, TestStack, cutOff, etcdctl, eventually, idsOn, on, transcript } from "./stack.ts";
 
 const survivors = ["master-1", "master-2", "master-3"];
 const [oldFirst, newFirst] = ["master-0", "master-1"];
@@ -55,13 +55,6 @@ async function watchingProcesses<T>(work: () => Promise<T>): Promise<{ result: T
     watcher.kill();
   }
 }
-
-const idsOn = async (host: string): Promise<string[]> =>
-  (await etcdctl(host, "member list")).output
-    .trim()
-    .split("\n")
-    .map((line) => line.split(",")[0] ?? "")
-    .sort();
 
 describe("alive, and interrupted three times", () => {
   let stack: TestStack;

@@ -229,6 +229,14 @@ export const etcdctl = (host: string, words: string): Promise<Ran> =>
     `ETCDCTL_API=3 etcdctl --cacert /etc/etcd/ca.crt --cert /etc/etcd/peer.crt --key /etc/etcd/peer.key --endpoints https://${cast(7)[host] ?? ""}:2379 ${words}`,
   );
 
+/** The ids of all members, sorted, as the member of a host lists them. */
+export const idsOn = async (host: string): Promise<string[]> =>
+  (await etcdctl(host, "member list")).output
+    .trim()
+    .split("\n")
+    .map((line) => line.split(",")[0] ?? "")
+    .sort();
+
 /** Gives a master the leadership of etcd, as it would have come by itself. */
 export async function makeLeader(host: string): Promise<void> {
   const id = async (): Promise<string> => {

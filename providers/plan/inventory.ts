@@ -1,6 +1,5 @@
 import type { HostIdentity } from "./host.ts";
 import { type GroupPlace, readInventory } from "./inventory-file.ts";
-import { groupsOf } from "./inventory-files.ts";
 import { type InventoryForm, namesOfHost } from "./inventory-groups.ts";
 import { restoreToIni } from "./inventory-restore.ts";
 import { Refusal } from "./refusal.ts";
@@ -21,24 +20,6 @@ export function dropHost(
 ): { text: string; dropped: GroupPlace[] } {
   const file = readInventory(inventory, form);
   return file.drop(namesOfHost(file.inventory, file.resolved, host));
-}
-
-/**
- * Every group with all its hosts, those of child groups included: sorted, each once. `all` is always there, `ungrouped`
- * where a host is in no other.
- * @throws Refusal naming the line that cannot be understood, an undeclared group's or a cycle's.
- */
-export function resolveInventory(inventory: string, form: InventoryForm): { groups: Record<string, string[]> } {
-  return { groups: groupsOf([{ path: form === "yaml" ? ".yml" : "", text: inventory }]) };
-}
-
-/**
- * The first host of a group in file order, a group's own hosts before its children's; undefined for none. The first
- * of `masters` and of `etcd` hold the cluster's certificate authorities.
- * @throws Refusal naming the line that cannot be understood.
- */
-export function firstOf(inventory: string, form: InventoryForm, group: string): string | undefined {
-  return readInventory(inventory, form).resolved.groups.get(group)?.hosts[0];
 }
 
 /**

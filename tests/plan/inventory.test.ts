@@ -4,13 +4,8 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { HostIdentity } from "../../providers/plan/host.ts";
 import { editInventory } from "../../providers/plan/inventory-edit.ts";
-import {
-  dropHost,
-  firstOf,
-  resolveInventory,
-  restoreHost,
-  type InventoryForm,
-} from "../../providers/plan/inventory.ts";
+import { dropHost, restoreHost, type InventoryForm } from "../../providers/plan/inventory.ts";
+import { firstOf, groupsIn } from "./inventory-read.ts";
 
 const fixture = (name: string): string =>
   readFileSync(new URL(`../fixtures/inventory/${name}`, import.meta.url), "utf8");
@@ -26,8 +21,7 @@ function withLines(text: string, replaced: Record<number, string[]>): string {
     .join("");
 }
 
-const groupsOf = (text: string, form: InventoryForm = "ini"): Record<string, string[]> =>
-  resolveInventory(text, form).groups;
+const groupsOf = (text: string, form: InventoryForm = "ini"): Record<string, string[]> => groupsIn(text, form);
 
 /** A group without some hosts, as the file should resolve afterwards. */
 function without(groups: Record<string, string[]>, ...names: string[]): Record<string, string[]> {
@@ -163,7 +157,7 @@ describe("what cannot be understood is refused", () => {
   ];
   for (const [text, message] of cases) {
     it(JSON.stringify(text), () => {
-      assert.throws(() => resolveInventory(text, "ini"), refusal(message));
+      assert.throws(() => groupsIn(text, "ini"), refusal(message));
       assert.throws(() => dropHost(text, leaving, "ini"), refusal(message));
     });
   }
@@ -217,7 +211,7 @@ describe("what cannot be understood is refused", () => {
   });
 });
 
-describe("resolveInventory and firstOf", () => {
+describe("the groups and their first host", () => {
   const lines: [string, string[]][] = [
     ['m1 k="a\\"b # c" j=1', ["m1"]],
     ['m1 k="a\\\\" j=1', ["m1"]],

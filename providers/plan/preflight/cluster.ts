@@ -158,7 +158,7 @@ function risks(after: number, acknowledged: readonly string[]): string[] {
 }
 
 /** What one removal does to the quorum, and how many more may fail. */
-export function removalInWords({ name, id, before, after }: Removal): string {
+function removalInWords({ name, id, before, after }: Removal): string {
   const told = ({ members, healthy, quorum: needed, tolerance }: Standing) =>
     `${healthy} of ${members} healthy, quorum ${needed}, ${tolerance <= 0 ? "none" : tolerance} may fail`;
   return `etcd loses ${name} (${id}): ${told(before)} → ${told(after)}`;

@@ -30,13 +30,6 @@ async function withMember(words: string, url: string, check: (id: string) => Pro
 
 /** Declares the tests, for a stack that is adopted and has master-3 dropped. */
 export function membershipTests(refused: (...sentences: RegExp[]) => Promise<void>): void {
-  test("a member that nobody declared and that never started", () =>
-    withMember("ghost", "https://192.168.55.99:2380", (id) =>
-      refused(
-        new RegExp(`etcd has a member that is not declared: ${id} \\(unstarted, https://192\\.168\\.55\\.99:2380\\)`),
-      ),
-    ));
-
   test("two members of one name and one host: nobody chooses between them", () =>
     withMember("master-3.example.com", "https://192.168.55.21:22380", async (id) => {
       const listed = (await members()).map((line) => line.split(", "));
@@ -67,36 +60,47 @@ export function membershipTests(refused: (...sentences: RegExp[]) => Promise<voi
       }
     }));
 
-  test("an alarm of NOSPACE", async () => {
+  test("told together: an alarm of NOSPACE, a member's certificate that ends in three days, a member that nobody declared and that never started", async () => {
     const session = connectTo(hosts["master-0"] ?? "");
-    const id = BigInt(`0x${await idAt("https://192.168.55.12:2380")}`);
-    await alarm(session, "activate", id);
-    try {
-      await refused(/NOSPACE/);
-    } finally {
-      await alarm(session, "deactivate", id);
-      session.destroy();
-    }
+    const raised = BigInt(`0x${await idAt("https://192.168.55.12:2380")}`);
+    await withMember("ghost", "https://192.168.55.99:2380", async (id) => {
+      await alarm(session, "activate", raised);
+      try {
+        await withShortCertificate(() =>
+          refused(
+            /NOSPACE/,
+            /master-1\.example\.com: .*\/etc\/etcd\/peer\.crt.*(3|2) days/,
+            new RegExp(
+              `etcd has a member that is not declared: ${id} \\(unstarted, https://192\\.168\\.55\\.99:2380\\)`,
+            ),
+          ),
+        );
+      } finally {
+        await alarm(session, "deactivate", raised);
+        session.destroy();
+      }
+    });
     assert.equal((await etcdctl("master-0", "alarm list")).output.trim(), "");
   });
+}
 
-  test("a certificate of a member that stays ends in three days", async () => {
-    const signed = await on(
-      "master-0",
-      `cd /etc/etcd/ca && openssl x509 -x509toreq -in /etc/etcd/generated_certs/etcd-master-1.example.com/peer.crt \
-        -signkey /etc/etcd/generated_certs/etcd-master-1.example.com/peer.key 2>/dev/null >/root/short.csr &&
-      printf 'basicConstraints=CA:FALSE\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=IP:192.168.55.12,DNS:master-1.example.com\n' >/root/short.ext &&
-      openssl x509 -req -in /root/short.csr -CA ca.crt -CAkey ca.key -set_serial 0x7fff -days 3 -extfile /root/short.ext 2>/dev/null; rm -f /root/short.*`,
-    );
-    assert.match(signed.output, /BEGIN CERTIFICATE/);
-    await on(
-      "master-1",
-      `cp -p /etc/etcd/peer.crt /root/peer.crt && cat >/etc/etcd/peer.crt <<'X'\n${signed.output.trim()}\nX`,
-    );
-    try {
-      await refused(/master-1\.example\.com: .*\/etc\/etcd\/peer\.crt.*(3|2) days/);
-    } finally {
-      await on("master-1", "mv /root/peer.crt /etc/etcd/peer.crt");
-    }
-  });
+/** The peer certificate of master-1, signed anew for three days, for as long as `check` takes. */
+async function withShortCertificate(check: () => Promise<void>): Promise<void> {
+  const signed = await on(
+    "master-0",
+    `cd /etc/etcd/ca && openssl x509 -x509toreq -in /etc/etcd/generated_certs/etcd-master-1.example.com/peer.crt \
+      -signkey /etc/etcd/generated_certs/etcd-master-1.example.com/peer.key 2>/dev/null >/root/short.csr &&
+    printf 'basicConstraints=CA:FALSE\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=IP:192.168.55.12,DNS:master-1.example.com\n' >/root/short.ext &&
+    openssl x509 -req -in /root/short.csr -CA ca.crt -CAkey ca.key -set_serial 0x7fff -days 3 -extfile /root/short.ext 2>/dev/null; rm -f /root/short.*`,
+  );
+  assert.match(signed.output, /BEGIN CERTIFICATE/);
+  await on(
+    "master-1",
+    `cp -p /etc/etcd/peer.crt /root/peer.crt && cat >/etc/etcd/peer.crt <<'X'\n${signed.output.trim()}\nX`,
+  );
+  try {
+    await check();
+  } finally {
+    await on("master-1", "mv /root/peer.crt /etc/etcd/peer.crt");
+  }
 }

@@ -429,7 +429,12 @@ describe("update", () => {
     beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.now() }));
     afterEach(() => mock.timers.reset());
     const ended = async <T>(work: Promise<T>): Promise<T> => {
-      await inNoTime(() => work.then(() => undefined, () => undefined));
+      await inNoTime(() =>
+        work.then(
+          () => undefined,
+          () => undefined,
+        ),
+      );
       return work;
     };
 
@@ -442,7 +447,10 @@ describe("update", () => {
         restarts(hosts),
         [m0, m1].map((host) => `${host} systemctl restart flanneld.service`),
       );
-      assert.match(printed.join("\n"), /the answer was lost \(restarting flanneld on master-0\.example\.com failed: .*reading back/);
+      assert.match(
+        printed.join("\n"),
+        /the answer was lost \(restarting flanneld on master-0\.example\.com failed: .*reading back/,
+      );
       assert.ok(printed.includes("[FlannelNetwork] the answer was lost; the hosts show it done"));
       const { steps } = (outs["record"] as Record<string, { steps: Inputs[] }>)[m3] ?? assert.fail();
       assert.deepEqual(
@@ -462,7 +470,10 @@ describe("update", () => {
         message,
         /^restarting flanneld on master-0\.example\.com failed: the connection was lost \(ECONNRESET\) after 3\.0 s; how much of it was done is unknown\n/,
       );
-      assert.match(message, /read back: master-0\.example\.com: restart flanneld: the hosts show it undone; it is not repeated/);
+      assert.match(
+        message,
+        /read back: master-0\.example\.com: restart flanneld: the hosts show it undone; it is not repeated/,
+      );
       assert.deepEqual(restarts(hosts), [`${m0} systemctl restart flanneld.service`]);
       assert.deepEqual(properties?.["pending"], [label(m0), label(m1)]);
       hosts.silent.clear();

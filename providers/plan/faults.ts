@@ -1,6 +1,6 @@
 /**
- * Faults on purpose, as `OPENSHIFT_MASTERS_FAULT` names them: `<resource>:<step>:<before|in|after>:<kind>`, several joined by commas, or by `|` where only the
- * first that is met counts. The step is its number among those that are left, or what it does (`remove-member`).
+ * Faults on purpose, as `OPENSHIFT_MASTERS_FAULT` names them: `<resource>:<step>:<before|in|after>:<kind>`, several joined by commas.
+ * The step is its number among those that are left, or what it does (`remove-member`).
  */
 import { Refusal } from "./refusal.ts";
 
@@ -41,8 +41,6 @@ export interface Fault {
   readonly step: string;
   readonly phase: Phase;
   readonly kind: FaultKind;
-  /** Of those that share it, only the first that is met counts. */
-  readonly among: number;
 }
 
 /** Where the run is. */
@@ -57,11 +55,10 @@ export interface Point {
 export const faultsFrom = (text: string): Fault[] =>
   text
     .split(",")
-    .flatMap((group, among) =>
-      group.split("|").flatMap((one) => (one.trim() === "" ? [] : [faultFrom(one.trim(), among)])),
-    );
+    .filter((one) => one !== "")
+    .map(faultFrom);
 
-function faultFrom(text: string, among: number): Fault {
+function faultFrom(text: string): Fault {
   const [resource = "", step = "", phaseWord, kindWord, ...more] = text.split(":");
   const phase = phases.find((one) => one === phaseWord);
   const kind = faultKinds.find((one) => one === kindWord);
@@ -73,7 +70,7 @@ function faultFrom(text: string, among: number): Fault {
     throw new Refusal(
       `OPENSHIFT_MASTERS_FAULT: "${text}" cannot happen: ${phase} a step ${kinds[kind].why}; ${kind} goes with ${phasesOf(kind).join(", ")}`,
     );
-  return { resource, step, phase, kind, among };
+  return { resource, step, phase, kind };
 }
 
 /** The fault that is due there; `*` fits every resource. */
@@ -86,7 +83,7 @@ export const faultAt = <F extends Fault>(faults: readonly F[], at: Point, phase:
   );
 
 /** Seconds after which a command that hangs on purpose is ended, where its own deadline is longer: nobody wants to wait for two minutes. */
-const hangs = 5;
+const hangs = 3;
 
 /** What a host is told in the place of a command, and in how many seconds it has to end. */
 export interface Told {

@@ -51,18 +51,6 @@ test("what cannot happen at that time is refused, with the reason and when it ca
   );
 });
 
-test("of alternatives only the first that is met counts; commas join what does not depend on each other", () => {
-  const faults = faultsFrom("A:1:in:hang|A:2:in:fail,B:1:before:fail");
-  assert.deepEqual(
-    faults.map(({ resource, step, among }) => [resource, step, among]),
-    [
-      ["A", "1", 0],
-      ["A", "2", 0],
-      ["B", "1", 1],
-    ],
-  );
-});
-
 describe("a command that is spoilt, in the shells that hosts have", () => {
   const shells = ["/bin/sh", "/bin/bash"].filter((shell) => existsSync(shell));
   const run = (shell: string, kind: Parameters<typeof spoilt>[0], script: string, deadline = 60) => {
@@ -79,8 +67,8 @@ describe("a command that is spoilt, in the shells that hosts have", () => {
     });
     it(`${shell}: hang does nothing and does not end; its deadline is short`, () => {
       const { status, stdout, signal, deadline } = run(shell, "hang", "echo done");
-      assert.deepEqual([status, stdout, signal, deadline], [null, "", "SIGTERM", 5]);
-      assert.equal(spoilt("hang", { script: "", deadline: 3 }).deadline, 3);
+      assert.deepEqual([status, stdout, signal, deadline], [null, "", "SIGTERM", 3]);
+      assert.equal(spoilt("hang", { script: "", deadline: 2 }).deadline, 2);
     });
     it(`${shell}: disk-full lets nothing into files, by whatever program, and everything through pipes`, () => {
       const folder = mkdtempSync(join(tmpdir(), "full-"));

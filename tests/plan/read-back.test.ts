@@ -42,7 +42,15 @@ describe("every step of a removal", () => {
         now = after(now, step);
         assert.equal(openStill(step, seen(plan, now, change)), undefined, step.title);
       }
-    for (const does of ["balance", "drain", "disable-manifest", "remove-member", "edit", "restart-master", "delete-node"])
+    for (const does of [
+      "balance",
+      "drain",
+      "disable-manifest",
+      "remove-member",
+      "edit",
+      "restart-master",
+      "delete-node",
+    ])
       assert.ok(kinds.has(does), `${does} among ${[...kinds].join()}`);
   });
   it("of the same kind on another host says nothing about this one", () => {
@@ -113,10 +121,7 @@ describe("what the plan takes for granted is asked besides", () => {
     );
     const { step, plan, world, change } = first("remove-member");
     assert.equal(openStill(step, seen(plan, after(world, step), change)), undefined);
-    assert.match(
-      openStill(step, { world, change, due: [] }) ?? "",
-      /its etcd still lists ed4f0efd277d7599/,
-    );
+    assert.match(openStill(step, { world, change, due: [] }) ?? "", /its etcd still lists ed4f0efd277d7599/);
   });
   it("a host that cannot be asked shows nothing", () => {
     const { step, world, change } = first("restart-master");

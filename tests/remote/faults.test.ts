@@ -1,10 +1,21 @@
 /** Every kind of fault over a real sshd: what the host did, and what is said here. Those that kill do so in a process of their own. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it, mock } from "node:test";
+import { etcdConfigContent } from "../../providers/plan/backup-script.ts";
+import { takeArchive } from "../../providers/remote/backup.ts";
 import { RemoteError } from "../../providers/remote/errors.ts";
 import { armFaults, atPoint } from "../../providers/remote/fault.ts";
 import { Connections, type RemoteHost } from "../../providers/remote/ssh.ts";
@@ -83,7 +94,7 @@ describe("in a step", () => {
     const error = await failureOf(step());
     assert.match(
       error.message,
-      /^writing the file on master-0\.example\.com failed: not finished within 5 s, so it was ended after \d[.\d]* s; how much of it was done is unknown/,
+      /^writing the file on master-0\.example\.com failed: not finished within 3 s, so it was ended after \d[.\d]* s; how much of it was done is unknown/,
     );
     assert.equal(written(), undefined);
   });
@@ -159,18 +170,52 @@ describe("before and after a step", () => {
   });
 });
 
-it("of alternatives only the first that is met", async () => {
-  armed("MasterConfig:edit:in:fail|MasterConfig:edit:after:fail|*:1:before:drop-link");
-  await step();
-  assert.deepEqual(printed, ["fault: drop-link before MasterConfig 1 (edit)"]);
-  await step();
-  assert.equal(printed.length, 1);
-});
-
 it("where it is no lab, nothing is listened to, not even to nonsense", async () => {
   armed("MasterConfig:edit:in:fail,nonsense", false);
   await step();
   assert.deepEqual([printed, written()], [[], "x\n"]);
+});
+
+it("a backup that is struck by every kind leaves no set under a final name; the next one is whole, and clears up", async () => {
+  mkdirSync(file("src"));
+  writeFileSync(file("src/a"), "x".repeat(100_000));
+  const content = { ...etcdConfigContent, paths: [file("src")] };
+  const run = (name: string) =>
+    atPoint(
+      { resource: "MasterBackup", number: 1, does: "backup" },
+      () =>
+        takeArchive(host, {
+          directory: file("backup"),
+          archive: file("archive"),
+          run: name,
+          date: "20261130",
+          keep: 7,
+          say: () => undefined,
+          kind: "etcd-config",
+          content,
+        }),
+      () => connections.cut(host.name),
+    );
+  const sets = () =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".tar.gz"));
+  for (const [kind, seen] of [
+    ["disk-full", /packing .* failed: exit 1.*is its disk full\?/s],
+    ["fail", /preparing .* failed: exit 1/],
+    ["hang", /not finished within 3 s/],
+    ["lose-answer", /the connection was lost/],
+    ["drop-link", /the connection was lost/],
+  ] as const) {
+    armed(`MasterBackup:1:in:${kind}`);
+    assert.match((await failureOf(run(kind.replace("-", "")))).message, seen);
+    assert.deepEqual(sets(), [], kind);
+  }
+  await run("whole");
+  assert.equal(sets().length, 2, "there, and here");
+  const left = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  assert.deepEqual(
+    left.filter((name) => /\.(part|work)/.test(name)),
+    [],
+  );
 });
 
 describe("what kills, in a process of its own below one of the name `pulumi`", () => {

@@ -11,7 +11,11 @@ import { Refusal, messageOf } from "./plan/refusal.ts";
 import type { Settings } from "./plan/settings.ts";
 import { editsOf, labelOf, render } from "./plan/show.ts";
 import type { Change, Extra, Step, World } from "./plan/steps.ts";
-import { type Carried, carryOut } from "./remote/carry-out.ts";
+import type { Seen } from "./plan/read-back.ts";
+import type { Context } from "./remote/apply/context.ts";
+import { type Carried, type Order, carryOut } from "./remote/carry-out.ts";
+import { unknownIn } from "./remote/errors.ts";
+import { readBack } from "./remote/read-back.ts";
 import type { Session } from "./remote/session.ts";
 
 /** A resource's inputs: one map keyed by host name, and whatever else it declares; `retired` and `files` are added by check. */
@@ -201,7 +205,7 @@ class Lifecycle {
     const session = this.#session();
     const asked = changeOf(kind, session.settings, news, olds);
     const record = structuredClone((olds["record"] ?? {}) as Record<string, { at: string; steps: object[] }>);
-    const so: Carried = { done: new Set(), records: [], left: new Map() };
+    const so: Carried = { begun: new Set(), done: new Set(), records: [], left: new Map() };
     let steps: Step[] = [];
     const before = new Map(session.connections.sentTo);
     try {
@@ -214,7 +218,15 @@ class Lifecycle {
       const context = { session, change, say: (text: string) => this.#say(news, text) };
       const refused = (step: Step) => unplanned(step, news);
       const note = (step: Step, took: string) => this.#note(record, asked, step, took);
-      await carryOut(context, { resource: kind.type, steps, refused, note }, so);
+      const look = async () => {
+        session.forget();
+        const now = await session.look(asked.change, asked.retired, kind.asks);
+        return { ...now, due: kind.plan(now.world, now.change, news) };
+      };
+      for (let left: readonly Step[] | undefined = steps; left !== undefined;) {
+        left = await this.#through(context, { resource: kind.type, steps: left, refused, note }, so, look);
+        steps = [...steps.filter((step) => so.done.has(step)), ...(left ?? steps.filter((step) => !so.done.has(step)))];
+      }
       const after = await session.look(asked.change, asked.retired, kind.asks);
       const undone = kind.always === true ? [] : kind.plan(after.world, after.change, news);
       const failed = undone.filter((step) => step.apart !== true);
@@ -245,6 +257,32 @@ class Lifecycle {
     } catch (error) {
       const left = steps.filter((step) => !so.done.has(step));
       throw this.#failed(error, news, olds, left, so.records, record);
+    }
+  }
+
+  /**
+   * Carries an order out. Where an answer is lost, it is read back what became of the step.
+   * @returns what is left to do then; undefined: it went to its end
+   */
+  async #through(
+    context: Context,
+    order: Order,
+    so: Carried,
+    look: () => Promise<Seen>,
+  ): Promise<readonly Step[] | undefined> {
+    try {
+      await carryOut(context, order, so);
+      return undefined;
+    } catch (error) {
+      const open = order.steps.filter((step) => step.apart !== true && so.begun.has(step) && !so.done.has(step));
+      // what does not follow from what the hosts show cannot be read back from them
+      if (unknownIn(error) === undefined || open.length === 0 || this.#kind.always === true) throw error;
+      const left = await readBack(open, error, look, context.say);
+      for (const step of open) {
+        so.done.add(step);
+        order.note(step, "not known: its answer was lost");
+      }
+      return left;
     }
   }
 

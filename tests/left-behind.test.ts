@@ -148,7 +148,7 @@ describe("flannel on many nodes", () => {
     assert.deepEqual(outs["masters"], three);
     assert.deepEqual(outs["left"], {
       [node(1)]: `restarting flanneld on ${node(1)} failed: exit 1`,
-      [node(5)]: `replacing ${path} on ${node(5)} failed: no SSH connection`,
+      [node(5)]: `looking for ${path} on ${node(5)} failed: no SSH connection`,
     });
     assert.deepEqual((outs["pending"] as string[]).toSorted(), [
       `${node(1)}: restart flanneld, proved active`,
@@ -158,7 +158,7 @@ describe("flannel on many nodes", () => {
     assert.ok(printed.includes("8 of 8 hosts, 2 left behind"), printed.join("\n"));
     assert.deepEqual(printed.slice(-2), [
       `left behind, to be done by the next \`pulumi up\`: ${node(1)}: restarting flanneld on ${node(1)} failed: exit 1`,
-      `left behind, to be done by the next \`pulumi up\`: ${node(5)}: replacing ${path} on ${node(5)} failed: no SSH connection`,
+      `left behind, to be done by the next \`pulumi up\`: ${node(5)}: looking for ${path} on ${node(5)} failed: no SSH connection`,
     ]);
   });
 

@@ -5,7 +5,9 @@ import { type Inputs, type Kind, addressIn, lifecycle } from "../providers/lifec
 import { loadBalancerPool } from "../providers/load-balancer-pool.ts";
 import { Refusal, Unasked } from "../providers/plan/refusal.ts";
 import type { Change, Step, World } from "../providers/plan/steps.ts";
+import { RemoteError } from "../providers/remote/errors.ts";
 import type { Session } from "../providers/remote/session.ts";
+import { inNoTime } from "./remote/played-clock.ts";
 import { changeOf, fileOf, master, mastersOf, removal, unreachable, withConfig } from "./plan/world.ts";
 
 const [m0, m1, m2, m3] = [master(0), master(1), master(2), master(3)];
@@ -32,6 +34,8 @@ class Hosts {
   locked = false;
   /** Called on every look. */
   seen: () => void = () => undefined;
+  /** Hosts whose answer to a restart is lost: before it took effect, or after. */
+  readonly silent = new Map<string, "before" | "after">();
   /** Whether a restart has its effect. */
   works = true;
 
@@ -64,8 +68,14 @@ class Hosts {
       this.connections.sentTo.set(name, (this.connections.sentTo.get(name) ?? 0) + 1);
       this.commands.push(`${name} ${script}`);
       if (name === this.broken) return Promise.reject(new Error(`${name} is gone\x1b[2J`));
+      const lost = script.includes("restart") ? this.silent.get(name) : undefined;
+      const what = "restarting flanneld";
+      const seen = "the connection was lost (ECONNRESET)";
+      const unknown = new RemoteError({ host: name, what, outcome: "unknown", seen, took: 3000 });
+      if (lost === "before") return Promise.reject(unknown);
       if (script.includes("restart")) this.events.push(name);
       if (this.works && script.includes("restart")) this.left = this.left.filter((one) => one !== name);
+      if (lost === "after") return Promise.reject(unknown);
       return Promise.resolve({ code: 0, stdout: script.includes("is-active") ? "active\n" : "", stderr: "", took: 1 });
     };
     return { name, address, run };
@@ -412,6 +422,84 @@ describe("update", () => {
       steps.map(({ took, ...step }) => [step, /^\d+\.\d s$/.test(String(took))]),
       [m1, m0].map((host) => [{ step: "FlannelNetwork: restart flanneld", host, result: "done" }, true]),
     );
+  });
+
+  describe("a lost answer", () => {
+    const restarts = (hosts: Hosts) => hosts.commands.filter((one) => one.includes("restart"));
+    beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.now() }));
+    afterEach(() => mock.timers.reset());
+    const ended = async <T>(work: Promise<T>): Promise<T> => {
+      await inNoTime(() =>
+        work.then(
+          () => undefined,
+          () => undefined,
+        ),
+      );
+      return work;
+    };
+
+    it("is read back: the hosts show it done, so it was, and the run goes on; nobody is told twice", async () => {
+      const hosts = new Hosts(m0, m1);
+      hosts.silent.set(m0, "after");
+      const outs = await ended(update(providerOf(hosts), olds, { masters: three }));
+      assert.deepEqual(outs["pending"], []);
+      assert.deepEqual(
+        restarts(hosts),
+        [m0, m1].map((host) => `${host} systemctl restart flanneld.service`),
+      );
+      assert.match(
+        printed.join("\n"),
+        /the answer was lost \(restarting flanneld on master-0\.example\.com failed: .*reading back/,
+      );
+      assert.ok(printed.includes("[FlannelNetwork] the answer was lost; the hosts show it done"));
+      const { steps } = (outs["record"] as Record<string, { steps: Inputs[] }>)[m3] ?? assert.fail();
+      assert.deepEqual(
+        steps.map(({ host, took }) => [host, String(took).startsWith("not known")]),
+        [
+          [m0, true],
+          [m1, false],
+        ],
+      );
+    });
+
+    it("of what is still due is not repeated in this run: told with host, step and time, and kept for the next", async () => {
+      const hosts = new Hosts(m0, m1);
+      hosts.silent.set(m0, "before");
+      const { message, properties } = await failure(ended(update(providerOf(hosts), olds, { masters: three })));
+      assert.match(
+        message,
+        /^restarting flanneld on master-0\.example\.com failed: the connection was lost \(ECONNRESET\) after 3\.0 s; how much of it was done is unknown\n/,
+      );
+      assert.match(
+        message,
+        /read back: master-0\.example\.com: restart flanneld: the hosts show it undone; it is not repeated/,
+      );
+      assert.deepEqual(restarts(hosts), [`${m0} systemctl restart flanneld.service`]);
+      assert.deepEqual(properties?.["pending"], [label(m0), label(m1)]);
+      hosts.silent.clear();
+      const outs = await ended(update(providerOf(hosts), properties ?? {}, { masters: three }));
+      assert.deepEqual(outs["pending"], []);
+      assert.equal(restarts(hosts).length, 3);
+    });
+
+    it("shows late: the hosts are asked until they show it", async () => {
+      const hosts = new Hosts(m0);
+      hosts.silent.set(m0, "before");
+      setTimeout(() => (hosts.left = []), 5000);
+      const outs = await ended(update(providerOf(hosts), olds, { masters: three }));
+      assert.deepEqual(outs["pending"], []);
+      assert.equal(restarts(hosts).length, 1);
+    });
+
+    it("of a resource whose plan does not follow from what the hosts show, nothing can be read back", async () => {
+      const hosts = new Hosts(m0);
+      hosts.silent.set(m0, "after");
+      const { message, properties } = await failure(
+        ended(update(providerOf(hosts, { always: true }), olds, { masters: three })),
+      );
+      assert.doesNotMatch(message, /read back/);
+      assert.deepEqual(properties?.["pending"], [label(m0)]);
+    });
   });
 
   it("does not trust what was seen before", async () => {

@@ -11,14 +11,17 @@ import { main, say, seconds, step } from "./say.ts";
 
 const root = join(import.meta.dirname, "..");
 
-/** @param atOnce how many files at the same time; those that share the lab go one after the other */
-function run(what: string, patterns: readonly string[], atOnce = 1): number {
+/**
+ * @param atOnce how many files at the same time; those that share the lab go one after the other
+ * @param minutes that a test may take
+ */
+function run(what: string, patterns: readonly string[], atOnce = 1, minutes = 25): number {
   const started = Date.now();
   const found = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
   say(`${what}: ${found.length} files`);
   const { status } = spawnSync(
     process.execPath,
-    ["--test", `--test-concurrency=${atOnce}`, "--test-reporter=spec", "--test-timeout=1500000", ...found],
+    ["--test", `--test-concurrency=${atOnce}`, "--test-reporter=spec", `--test-timeout=${minutes * 60_000}`, ...found],
     { cwd: root, stdio: "inherit" },
   );
   say(`${what}: ${status === 0 ? "passed" : "FAILED"} in ${seconds(Date.now() - started)}`);
@@ -47,7 +50,8 @@ await main(async () => {
         ],
         2,
       ),
-      run("tests on the lab", ["tests/lab/*.test.ts", ...(all ? ["tests/grid/*.test.ts"] : [])]),
+      run("tests on the lab", ["tests/lab/*.test.ts"]),
+      ...(all ? [run("the grid of faults", ["tests/grid/*.test.ts"], 1, 180)] : []),
     ];
     return codes.find((code) => code !== 0) ?? 0;
   } finally {

@@ -14,7 +14,7 @@ export interface HostContext {
   readonly settings: SshSettings;
   /** The connection there is, or a new one. */
   readonly open: () => Promise<Line>;
-  /** A command was sent; in a lab its answer may be about to get lost. */
+  /** A command was sent; in a lab its answer may be about to get lost, or the connection to break. */
   readonly sent: (what: string) => FaultKind | undefined;
 }
 
@@ -62,7 +62,9 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
     try {
       if (isLost(connection)) throw new Unsent();
       const sent = await start(connection, intent.line, intent.deadline * 1000);
-      const running = context.sent(intent.what) === "lose-answer" ? unheard(sent) : sent;
+      const fault = context.sent(intent.what);
+      if (fault === "drop-link") connection.client.destroy();
+      const running = fault === "lose-answer" ? unheard(sent) : sent;
       void running.ended.then(() => connection.leave());
       const fail: Begun["fail"] = (f) => new RemoteError({ ...base, ...f, took: took() });
       return { running, since, fail, failEnded: (end, output) => fail(inWords(end, output, settings)) };

@@ -10,6 +10,8 @@ import { pooled } from "./pool.ts";
 
 /** How far it went; kept while it goes, so that whoever catches a failure knows. */
 export interface Carried {
+  /** Those that are not done besides may have been done by half, or whole. */
+  readonly begun: Set<Step>;
   readonly done: Set<Step>;
   readonly records: { step: Step; record: object }[];
   /** Hosts that were left behind, with the reason. */
@@ -59,7 +61,9 @@ async function aloud(context: Context, order: Order, so: Carried, step: Step): P
 async function one(context: Context, { resource, steps, note }: Order, so: Carried, step: Step): Promise<string> {
   const started = Date.now();
   const point = { resource, number: steps.indexOf(step) + 1, does: step.do };
-  const remembered = await atPoint(point, () => apply(context, step));
+  const cut = () => context.session.connections.cut(step.host);
+  so.begun.add(step);
+  const remembered = await atPoint(point, () => apply(context, step), cut);
   if (remembered !== undefined) so.records.push({ step, record: remembered });
   const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
   note(step, took);

@@ -112,7 +112,8 @@ function configuration(e: Endpoint, check: HostKeyCheck): ConnectConfig {
     hostVerifier: (key: Buffer) => check.accepts(key),
     ...(check.algorithms.length > 0 ? { algorithms: { serverHostKey: check.algorithms } } : {}),
     readyTimeout: connectDeadline,
-    keepaliveInterval: 10_000,
+    // gives up at the fourth beat without an answer: 28 s after the last that was heard
+    keepaliveInterval: 7_000,
     keepaliveCountMax: 3,
   };
 }

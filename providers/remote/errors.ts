@@ -53,6 +53,10 @@ export class RemoteError extends Error {
   }
 }
 
+/** The failure after which nobody knows what the host did; undefined: it is known, or whoever knows more has put it into words of his own. */
+export const unknownIn = (error: unknown): RemoteError | undefined =>
+  error instanceof RemoteError && error.outcome === "unknown" ? error : undefined;
+
 const meaning: Record<Outcome, string> = {
   "not-done": "nothing was done",
   failed: "",

@@ -4,33 +4,80 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { readFileSync } from "node:fs";
-import { type Fault, type FaultKind, type Phase, type Point, faultAt, faultsFrom } from "../plan/faults.ts";
+import {
+  type Fault,
+  type FaultKind,
+  type Phase,
+  type Point,
+  faultAt,
+  faultKinds,
+  faultsFrom,
+  spoiling,
+  spoilt,
+} from "../plan/faults.ts";
 
 let faults: Fault[] = [];
-const here = new AsyncLocalStorage<Point>();
+
+/** A step under way. */
+interface Under {
+  readonly point: Point;
+  /** Nothing gets into a file of its host any more. */
+  full: boolean;
+}
+const here = new AsyncLocalStorage<Under>();
+
+/** By our own habit, what only looks says so at its beginning. */
+const looks = /^(asking|listing|looking|taking the lock|reading)/;
+
+/** What can befall a command once it was sent; there is no link to this machine. */
+const sentKinds = {
+  host: ["kill-engine", "kill-provider", "drop-link", "lose-answer"],
+  "this machine": ["kill-engine", "kill-provider"],
+} as const satisfies Readonly<Record<string, readonly FaultKind[]>>;
 
 /** Where it is no lab, nothing is listened to. @throws Refusal for faults that are not understood */
 export function armFaults(isLab: boolean): void {
   faults = isLab ? faultsFrom(process.env["OPENSHIFT_MASTERS_FAULT"] ?? "") : [];
 }
 
-/** Runs a step, with the faults that are due at it. */
-export async function atPoint<T>(point: Point, work: () => Promise<T>): Promise<T> {
-  strike(point, "before");
-  const done = await here.run(point, work);
-  strike(point, "after");
+/**
+ * Runs a step, with the faults that are due at it.
+ * @param cut breaks the connection to the step's host
+ */
+export async function atPoint<T>(point: Point, work: () => Promise<T>, cut: () => Promise<void>): Promise<T> {
+  await aside(point, "before", cut);
+  const done = await here.run({ point, full: false }, work);
+  await aside(point, "after", cut);
   return done;
 }
 
-/** A command was sent; by our own habit, what only looks says so at its beginning. */
-export function commandSent(what: string): FaultKind | undefined {
-  const point = here.getStore();
-  if (point === undefined || /^(asking|listing|looking|taking the lock|reading)/.test(what)) return undefined;
-  return strike(point, "in");
+async function aside(point: Point, phase: "before" | "after", cut: () => Promise<void>): Promise<void> {
+  const kind = strike(point, phase, faultKinds);
+  if (kind === "drop-link") await cut();
+  if (kind === "fail") throw new Error(`fault: the step failed on purpose, ${phase} it was done`);
 }
 
-function strike(point: Point, phase: Phase): FaultKind | undefined {
-  const fault = faultAt(faults, point, phase);
+/** What is sent in the place of a command, and its options; mostly the very same. */
+export function tampered<O extends { what: string; deadline: number }>(script: string, o: O): [string, O] {
+  const under = here.getStore();
+  if (under === undefined || looks.test(o.what)) return [script, o];
+  const kind = under.full ? "disk-full" : strike(under.point, "in", spoiling);
+  if (kind === undefined) return [script, o];
+  under.full = kind === "disk-full";
+  const told = spoilt(kind, { script, deadline: o.deadline });
+  return [told.script, { ...o, deadline: told.deadline }];
+}
+
+/** A command was sent. What is given back has to be done to its connection, or to its answer. */
+export function commandSent(what: string, to: keyof typeof sentKinds = "host"): FaultKind | undefined {
+  const under = here.getStore();
+  if (under === undefined || looks.test(what)) return undefined;
+  return strike(under.point, "in", sentKinds[to]);
+}
+
+function strike<K extends FaultKind>(point: Point, phase: Phase, kinds: readonly K[]): K | undefined {
+  const among = faults.filter((one): one is Fault & { kind: K } => kinds.some((kind) => kind === one.kind));
+  const fault = faultAt(among, point, phase);
   if (fault === undefined) return undefined;
   faults = faults.filter((one) => one !== fault);
   console.log(`fault: ${fault.kind} ${phase} ${point.resource} ${point.number} (${point.does})`);
@@ -39,6 +86,7 @@ function strike(point: Point, phase: Phase): FaultKind | undefined {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
     killEngine();
   }
+  if (fault.kind === "kill-provider") process.kill(process.pid, "SIGKILL");
   return fault.kind;
 }
 

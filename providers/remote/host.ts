@@ -6,6 +6,7 @@ import { commandLine, sudoRefusal } from "./command.ts";
 import { deferred } from "./deferred.ts";
 import type { RemoteError } from "./errors.ts";
 import { stop } from "./exec.ts";
+import { tampered } from "./fault.ts";
 import type { BytesResult, Held, HoldOptions, RemoteHost, Result, RunOptions, StreamOptions } from "./remote-host.ts";
 import type { Target } from "./settings.ts";
 
@@ -27,7 +28,8 @@ export class Host implements RemoteHost {
     return { ...result, stdout: result.stdout.toString("utf8") };
   }
 
-  async runBytes(script: string, o: RunOptions): Promise<BytesResult> {
+  async runBytes(asked: string, wanted: RunOptions): Promise<BytesResult> {
+    const [script, o] = tampered(asked, wanted);
     const begun = await this.#begin(script, o, { deadline: o.deadline, stdin: o.stdin !== undefined });
     const limit = o.limit ?? defaultLimit;
     const left = begun.since + o.deadline * 1000 - performance.now();
@@ -52,7 +54,8 @@ export class Host implements RemoteHost {
     return { code: got.code, stdout: got.stdout, stderr, took };
   }
 
-  async stream(script: string, o: StreamOptions): ReturnType<RemoteHost["stream"]> {
+  async stream(asked: string, wanted: StreamOptions): ReturnType<RemoteHost["stream"]> {
+    const [script, o] = tampered(asked, wanted);
     const begun = await this.#begin(script, o, { deadline: o.deadline, stdin: false });
     const seen: Record<Stall, string> = {
       deadline: `not finished within ${o.deadline} s, so it was ended`,

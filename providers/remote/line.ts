@@ -66,6 +66,12 @@ export class Line {
     setTimeout(() => this.client.destroy(), 2000).unref();
   }
 
+  /** Ends the connection as a broken link does. */
+  break(): Promise<void> {
+    this.client.destroy();
+    return new Promise((resolve) => this.onLost(() => resolve()));
+  }
+
   /** Ends the connection, politely for up to 2 s. */
   close(): Promise<void> {
     return new Promise((resolve) => {

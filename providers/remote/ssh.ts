@@ -59,6 +59,12 @@ export class Connections {
         );
   }
 
+  /** Breaks the connection to a host, as a link breaks: tests ask for that. */
+  async cut(name: string): Promise<void> {
+    for (const [key, line] of this.#lines)
+      if (key.startsWith(`${name} `)) await line.then((opened) => opened.break()).catch(() => undefined);
+  }
+
   /** Ends every connection (within 2 s each) and opens no more; what is running then ends as lost. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,7 +1,7 @@
 /**
- * The holder of both certificate authorities is retired, 4→3: alive, with the hand-over from host to host, in runs that are killed right before the etcd removal,
- * lose the removal's answer and the leaving host, and are killed in the middle of the rolling restart; and dead, with the authorities taken from an encrypted
- * archive. Each time a member is signed for by the new holder; the alive one's etcd joins again with that certificate, and the dead machine comes back.
+ * The holder of both certificate authorities is retired, 4→3: alive, with the hand-over from host to host, in runs that meet a dozen faults of every kind, among them
+ * pulumi killed right before the etcd removal and in the middle of the rolling restart, and the removal's answer lost together with the leaving host; and dead, with the
+ * authorities taken from an encrypted archive. Each time a member is signed for by the new holder; the alive one's etcd joins again with that certificate, and the dead machine comes back.
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -12,6 +12,7 @@ import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { container, podman } from "../../lab/hosts.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
+import { faultKinds, faultsFrom } from "../../providers/plan/faults.ts";
 import { type Ran, TestStack, cutOff, etcdctl, eventually, idsOn, on, transcript } from "./stack.ts";
 
 const survivors = ["master-1", "master-2", "master-3"];
@@ -58,7 +59,27 @@ async function watchingProcesses<T>(work: () => Promise<T>): Promise<{ result: T
   }
 }
 
-describe("alive, and interrupted three times", () => {
+/** Each run of `up` with the faults that it meets: those that it gets over by itself, and last the one that ends it. */
+const interruptions = {
+  full: ["MasterBackup:backup:in:disk-full"],
+  killed: [
+    "NodeDrain:cordon:in:lose-answer",
+    "StaticPods:disable-manifest:in:drop-link",
+    "EtcdMembership:remove-member:before:kill-engine",
+  ],
+  unheard: ["EtcdMembership:remove-member:in:lose-answer"],
+  hanging: ["EtcdMembership:edit:in:hang"],
+  orphaned: ["EtcdMembership:edit:after:kill-provider"],
+  failing: ["MasterConfig:edit:in:fail"],
+  restarting: ["MasterConfig:edit:in:lose-answer"],
+  ending: [
+    "FlannelNetwork:restart-flannel:in:lose-answer",
+    "NodeRemoval:stop-node-service:in:lose-answer",
+    "NodeRemoval:delete-node:in:lose-answer",
+  ],
+} as const;
+
+describe("alive, and interrupted a dozen times, by every kind of fault", () => {
   let stack: TestStack;
   let before0: string;
   let serial: string;
@@ -83,13 +104,35 @@ describe("alive, and interrupted three times", () => {
     assert.equal((await on(newFirst, "ls /etc/etcd/ca 2>&1")).code, 2);
   });
 
+  test("every kind of fault is among them", () => {
+    const kinds = new Set(
+      Object.values(interruptions).flatMap((faults) => faultsFrom(faults.join()).map(({ kind }) => kind)),
+    );
+    assert.deepEqual([...kinds].toSorted(), [...faultKinds].toSorted());
+  });
+
+  test("a disk that is full while the first backup is written: nothing else is begun, and no half set is left under a final name", async () => {
+    const all = [oldFirst, ...survivors];
+    const sets = async () => Promise.all(all.map(async (host) => (await on(host, "ls -A /backup/*/")).output));
+    const before = await sets();
+    const ran = await stack.meeting(interruptions.full, () => stack.up());
+    assert.notEqual(ran.code, 0);
+    const [, full = ""] =
+      /packing .* on (master-\d)\.example\.com failed: [^]*is its disk full\?/.exec(ran.output) ?? [];
+    assert.ok(full !== "", ran.output.slice(-4000));
+    assert.equal((await sets())[all.indexOf(full)], before[all.indexOf(full)]);
+    assert.doesNotMatch(ran.output, /\[(EtcdSnapshot|CertificateAuthority)\] 1\//);
+  });
+
   test("up hands both authorities over before anything else changes, and no key shows anywhere", async () => {
     const keys = (await on(oldFirst, "cat /etc/etcd/ca/ca.key /etc/origin/master/ca.key")).output
       .split("\n")
       .filter((line) => /^[A-Za-z0-9+/=]{40,}$/.test(line));
     assert.ok(keys.length >= 2);
-    const { result, seen } = await watchingProcesses(() =>
-      stack.killedBy("EtcdMembership:remove-member:before:kill-engine"),
+    const { result, seen } = await watchingProcesses(() => stack.killedBy(...interruptions.killed));
+    assert.equal(
+      (result.output.split("Diagnostics:")[0]?.match(/the answer was lost; the hosts show it done/g) ?? []).length,
+      2,
     );
     assert.equal((await idsOn(newFirst)).length, 4, "killed right before the removal");
     assert.match((await etcdctl(oldFirst, "endpoint health")).output, /is healthy/);
@@ -122,7 +165,7 @@ describe("alive, and interrupted three times", () => {
         mend = cutOff(oldFirst);
     };
     try {
-      const ran = await stack.meeting(["EtcdMembership:remove-member:in:lose-answer"], () => stack.watchedUp(cut));
+      const ran = await stack.meeting(interruptions.unheard, () => stack.watchedUp(cut));
       assert.ok(mend, "the host was cut off");
       assert.notEqual(ran.code, 0, ran.output.slice(-4000));
       assert.match(ran.output, /the answer to the removal was lost [^]*reading the list back/);
@@ -139,10 +182,27 @@ describe("alive, and interrupted three times", () => {
     });
   });
 
-  test("killed once more in the rolling restart; a plain up ends it, and no member was removed twice", async () => {
-    const killed = await stack.killedAt(/\[MasterConfig\] {6}master-2\.example\.com: master-restart api/);
+  test("a command that hangs is ended, read back, and not repeated in that run; the next finds a killed provider, a failure; each goes on where the last ended", async () => {
+    const ended = async (faults: readonly string[], seen: RegExp) => {
+      const ran = await stack.meeting(faults, () => stack.up());
+      assert.notEqual(ran.code, 0, ran.output.slice(-4000));
+      assert.match(ran.output, seen);
+      assert.doesNotMatch(ran.output, /\[EtcdMembership\] \d+\/\d+ .*remove etcd member/);
+    };
+    await ended(
+      interruptions.hanging,
+      /replacing \/etc\/etcd\/etcd\.conf on master-\d\.example\.com failed: not finished within 3 s[^]*read back: .*the hosts show it undone; it is not repeated/,
+    );
+    await ended(interruptions.orphaned, /fault: kill-provider after EtcdMembership/);
+    await ended(interruptions.failing, /replacing \S+ on master-\d\.example\.com failed: exit 1/);
+  });
+
+  test("killed once more in the rolling restart, an answer lost before; a plain up ends it over three lost answers, and no member was removed twice", async () => {
+    const killed = await stack.meeting(interruptions.restarting, () =>
+      stack.killedAt(/\[MasterConfig\] {6}master-2\.example\.com: master-restart api/),
+    );
     assert.doesNotMatch(killed.output, /\[EtcdMembership\] \d+\/\d+ .*remove etcd member/);
-    succeeded(await stack.up());
+    succeeded(await stack.meeting(interruptions.ending, () => stack.up()));
     assert.match((await stack.up()).output, /17 unchanged/);
     const left = await idsOn(newFirst);
     assert.equal(left.length, 3);

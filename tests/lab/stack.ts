@@ -6,6 +6,7 @@ import { type Cast, cast, isMaster, workFolder } from "../../lab/cluster.ts";
 import { container } from "../../lab/hosts.ts";
 import { environment, saved, sshWords } from "../../lab/lab.ts";
 import { stackConfig } from "../../lab/stack.ts";
+import { faultKinds } from "../../providers/plan/faults.ts";
 
 export interface Ran {
   readonly code: number;
@@ -182,9 +183,15 @@ export class TestStack {
   }
 }
 
+/** What a fault says of itself when it is met. */
+export const metPattern = new RegExp(
+  `fault: ((?:${faultKinds.join("|")}) (?:before|in|after) \\S+ \\d+ \\([^)]*\\))`,
+  "g",
+);
+
 /** The faults that a run met: `kill-engine before EtcdMembership 1 (remove-member)`. A failed run prints everything twice. */
 export const metIn = (ran: Ran): string[] => [
-  ...new Set([...ran.output.matchAll(/fault: ((?:kill|lose).*)/g)].map((match) => match[1] ?? "")),
+  ...new Set([...ran.output.matchAll(metPattern)].map((match) => match[1] ?? "")),
 ];
 
 /** Runs a script on a host of the lab as root, over OpenSSH: the test's own eyes, not the program's. */

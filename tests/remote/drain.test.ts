@@ -101,6 +101,7 @@ class Played {
     if (what === "asking the cluster") return { code: 0, stdout: this.#cluster() };
     if (what === "asking for the disruption budgets") return { code: 0, stdout: this.#budgetsNow() };
     if (what.startsWith("looking at")) return { code: 0, stdout: this.#balancer(name) };
+    if (what.startsWith("looking for")) return { code: 0, stdout: "/etc/haproxy/haproxy.cfg" };
     this.told.push(`${name}: ${what}`);
     if (what.startsWith("draining")) {
       assert.ok(typeof o.stdin === "function", "its input must stay open");
@@ -115,8 +116,6 @@ class Played {
     return { code: 0, stdout: "" };
   }
   #replace(name: string, script: string, { stdin }: RunOptions): { code: number; stdout: string } {
-    // the script that resolves the path, then the one that writes
-    if (stdin === undefined) return { code: 0, stdout: "/etc/haproxy/haproxy.cfg" };
     const now = createHash("sha256")
       .update(this.files.get(name) ?? "")
       .digest("hex");
@@ -266,6 +265,22 @@ describe("a blocked drain, where everything is left", () => {
     const told = await failed(() => carriedOut(played, change));
     assert.match(told, /still there: demo\/web-1/);
     assert.match(told, /the connection was lost \(ECONNRESET\); how much of it was done is unknown/);
+  });
+  it("a lost answer: nothing is left over there, so it was done, and nobody is told to drain again", async () => {
+    played.drains = () => {
+      played.left = pods.sdn;
+      return Promise.reject(
+        new RemoteError({
+          host: master(0),
+          what: `draining ${node}`,
+          outcome: "unknown",
+          seen: "the connection was lost",
+        }),
+      );
+    };
+    assert.equal(await inNoTime(() => carriedOut(played, configured("put-back"))), undefined);
+    assert.deepEqual(played.told, [`${master(0)}: making ${node} unschedulable`, `${master(0)}: draining ${node}`]);
+    assert.match(played.said.join("\n"), /the answer to the drain was lost .*; asking what is left on master-3/);
   });
   it("pulumi is gone: the drain is ended by the end of its input, and nothing else is done", async () => {
     let endedAfter = 0;

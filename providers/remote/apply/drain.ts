@@ -9,6 +9,7 @@ import { escapeControls, lastLines } from "../../plan/quote.ts";
 import { messageOf } from "../../plan/refusal.ts";
 import type { Step } from "../../plan/steps.ts";
 import { budgetsThrough } from "../budgets.ts";
+import { type RemoteError, unknownIn } from "../errors.ts";
 import type { Result } from "../remote-host.ts";
 import { lookAtCluster } from "./cluster.ts";
 import { type Context, hostOf, pause, permit, until } from "./context.ts";
@@ -28,17 +29,33 @@ const ending = 60;
 export async function drain(context: Context, step: Drain): Promise<void> {
   const started = Date.now();
   try {
-    const { code, stdout } = await evict(context, step);
-    if (code !== 0) throw new Undrained(code, stdout);
+    const lost = await evicted(context, step);
     await until(context, `nothing left to move on ${step.node}`, ending, async () => {
       const left = await leftOn(context, step);
       return left.pods.length === 0 ? { done: true } : { seen: leftInWords(step.node, left.pods, left.budgets) };
+    }).catch((error: unknown) => {
+      throw lost === undefined ? error : new Error(`${lost.message}; ${messageOf(error)}`, { cause: lost });
     });
   } catch (error) {
     // a gone engine or a lost lock: nothing more is written, the next run reads and goes on
     await permit(context);
     const elapsed = Math.round((Date.now() - started) / 1000);
     throw new Error(await inWords(context, step, error, elapsed), { cause: error });
+  }
+}
+
+/** Gives the failure of which nobody knows how far the drain came: what is left over there tells. */
+async function evicted(context: Context, step: Drain): Promise<RemoteError | undefined> {
+  try {
+    const { code, stdout } = await evict(context, step);
+    if (code !== 0) throw new Undrained(code, stdout);
+    return undefined;
+  } catch (error) {
+    const lost = unknownIn(error);
+    if (lost === undefined) throw error;
+    await permit(context);
+    context.say(`the answer to the drain was lost (${lost.message}); asking what is left on ${step.node}`);
+    return lost;
   }
 }
 

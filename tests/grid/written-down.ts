@@ -1,0 +1,74 @@
+/** docs/faults.md, from what happened. */
+import type { FaultKind, Phase } from "../../providers/plan/faults.ts";
+
+export interface Row {
+  readonly step: string;
+  readonly phase: Phase;
+  readonly kind: FaultKind;
+  readonly seen: string;
+  readonly converged: string;
+  /** Seconds; undefined: somebody had to do something by hand. */
+  readonly recovery: number | undefined;
+}
+
+export interface Totals {
+  readonly duplicates: readonly string[];
+  readonly quorumLost: number;
+  /** Seconds. */
+  readonly longestGap: number;
+  readonly acknowledged: number;
+  readonly lostWrites: number;
+  readonly runs: number;
+  readonly decommissions: number;
+  /** ISO. */
+  readonly at: string;
+}
+
+const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("`", "'").replace(/\s+/g, " ");
+const seconds = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} s`;
+
+export function faultsDocument(rows: readonly Row[], unmet: readonly [string, string][], totals: Totals): string {
+  const resumed = rows.filter(({ recovery }) => recovery !== undefined);
+  const times = resumed.map(({ recovery = 0 }) => recovery).toSorted((a, b) => a - b);
+  const median = times[Math.floor(times.length / 2)] ?? 0;
+  return `# Faults, and how a decommission gets over them
+
+Written by \`npm run test:all\` (tests/grid) from what happened, ${totals.at}; do not edit. Masters of the lab are retired one after the other,
+each as the leader of etcd, every second one as the holder of both certificate authorities, while clients write to etcd. At every step every
+fault is injected that makes sense there, with the steps before it done. Then a plain \`pulumi up\` follows (after \`kill-engine\` with
+\`pulumi cancel\` before it, which frees the state's lock).
+
+| total                           |                                                        |
+| ------------------------------- | ------------------------------------------------------ |
+| injected                        | ${rows.length} in ${totals.runs} runs of ${totals.decommissions} decommissions |
+| resumed by a plain \`up\`         | ${resumed.length}; time to recover: median ${seconds(median)}, longest ${seconds(times.at(-1) ?? 0)} |
+| by hand                         | ${rows.length - resumed.length} |
+| duplicate effects               | ${totals.duplicates.length === 0 ? "0" : `${totals.duplicates.length}: ${totals.duplicates.map(cell).join("; ")}`} |
+| quorum lost                     | ${totals.quorumLost}; longest time without an answer ${seconds(totals.longestGap)} |
+| acknowledged etcd writes lost   | ${totals.lostWrites} of ${totals.acknowledged} |
+
+- **kill-engine**: \`kill -9\` of pulumi. **kill-provider**: \`kill -9\` of the process that carries the steps out. **drop-link**: the TCP connection to
+  the step's host is destroyed. **lose-answer**: the host did it, its answer never comes. **fail**: the host's command ends with 1 before it does
+  anything (before, after: the step itself throws). **hang**: the command never ends; its deadline is 3 s then, on the host and here. **disk-full**: no
+  command of the step gets a byte into a file of its host (a file size limit of 0, so the error is EFBIG where a full disk says ENOSPC; what
+  daemons write, systemd and the kubelet among them, is not limited).
+- **Time to recover**: within the same run, from the fault until the step was done; else from the start of the next \`up\` until it met the next
+  fault, further on or at the same step again, or ended.
+- **Duplicate effects** are counted on the hosts: a member of etcd gone besides the one that leaves; the API, the controllers or etcd of a master that
+  stays started more often than in an undisturbed decommission (once, once, never; the kubelet's own count). **Quorum lost**: no member that
+  stays answered a read that needs a quorum for more than 10 s.
+
+| fault | where | what was seen | how it converged | time to recover |
+| ----- | ----- | ------------- | ---------------- | --------------- |
+${rows
+  .map(
+    ({ step, phase, kind, seen, converged, recovery }) =>
+      `| ${kind} | ${phase} ${step} | ${cell(seen)} | ${cell(converged)} | ${recovery === undefined ? "by hand" : seconds(recovery)} |\n`,
+  )
+  .join("")}
+## Not met
+
+A step that was done could not be struck again, some are not in every decommission, and a step that sends nothing to a host cannot be struck in the middle.
+
+${unmet.length === 0 ? "Nothing.\n" : unmet.map(([step, blows]) => `- ${step}: ${blows}\n`).join("")}`;
+}

@@ -44,7 +44,8 @@ const leaves = (phase: Phase, kind: FaultKind): boolean =>
   phase === "before" || (phase === "in" && ["fail", "hang", "disk-full"].includes(kind));
 
 /** `kinds`: every kind once at each step, in the middle of it, where most can go wrong; an hour instead of two. */
-const phases = process.env["OPENSHIFT_MASTERS_GRID"] === "kinds" ? (["in"] as const) : (["before", "in", "after"] as const);
+const phases =
+  process.env["OPENSHIFT_MASTERS_GRID"] === "kinds" ? (["in"] as const) : (["before", "in", "after"] as const);
 
 /** Those first after which the step is still to be done: one and the same step meets them one after the other. Each of the others may be its last. */
 export const blows: readonly Blow[] = phases

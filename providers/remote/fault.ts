@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { readFileSync } from "node:fs";
 import { type Fault, type FaultKind, type Phase, type Point, faultAt, faultsFrom } from "../plan/faults.ts";
+import { onlyLooks } from "../plan/record.ts";
 
 let faults: Fault[] = [];
 const here = new AsyncLocalStorage<Point>();
@@ -22,10 +23,10 @@ export async function atPoint<T>(point: Point, work: () => Promise<T>): Promise<
   return done;
 }
 
-/** A command was sent; by our own habit, what only looks says so at its beginning. */
+/** A command was sent. */
 export function commandSent(what: string): FaultKind | undefined {
   const point = here.getStore();
-  if (point === undefined || /^(asking|listing|looking|taking the lock|reading)/.test(what)) return undefined;
+  if (point === undefined || onlyLooks(what)) return undefined;
   return strike(point, "in");
 }
 

@@ -118,7 +118,7 @@ export interface Replacement {
  */
 export async function replaceFile(host: ScriptRunner, o: Replacement): Promise<void> {
   const what = `replacing ${o.path}`;
-  const resolved = await host.run(sh`readlink -zf -- ${o.path}`, { what, deadline: 30 });
+  const resolved = await host.run(sh`readlink -zf -- ${o.path}`, { what, deadline: 30, looks: true });
   const path = resolved.stdout.replace(/\0$/, "");
   const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${randomBytes(6).toString("hex")}`);
   const script = replaceScript({

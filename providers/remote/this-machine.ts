@@ -1,6 +1,7 @@
 /** The machine that runs pulumi, asked as a host is: the same scripts, the same errors, in a process group that ends when it must. */
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { RemoteError } from "./errors.ts";
+import { recorded } from "./record/open-step.ts";
 import type { RemoteHost, Result, RunOptions } from "./remote-host.ts";
 
 /** Milliseconds a script has to clean up after TERM. */
@@ -9,7 +10,10 @@ const grace = 10_000;
 /** What a script needs from whatever runs it. */
 export type ScriptRunner = Pick<RemoteHost, "name" | "run">;
 
-export const thisMachine: ScriptRunner = { name: "this machine", run: runHere };
+export const thisMachine: ScriptRunner = {
+  name: "this machine",
+  run: (script, o) => recorded({ ...o, host: "this machine", script }, () => runHere(script, o)),
+};
 
 /** @throws RemoteError as `RemoteHost.run` does */
 async function runHere(script: string, o: RunOptions): Promise<Result> {

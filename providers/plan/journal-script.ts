@@ -5,7 +5,7 @@ import { sh } from "./quote.ts";
 export const journalTag = "openshift-masters";
 
 /** Seconds that a journal may take. */
-const patience = 3;
+const patience = 5;
 
 /**
  * Shell that writes the lines, and leaves everything that comes after it as it would be: no variable, no input, no exit code of it is

@@ -29,6 +29,7 @@ export class Connections {
   readonly #lines = new Map<string, Promise<Line>>();
   #identity: Promise<Identity> | undefined;
   #closed = false;
+  #flaws = 0;
 
   constructor(settings: SshSettings) {
     this.#settings = settings;
@@ -39,7 +40,7 @@ export class Connections {
     const key = `${target.name} ${target.address}`;
     const known = this.#hosts.get(key);
     if (known) return known;
-    const journal = new Journal(target.name, tellFlaw);
+    const journal = new Journal(target.name, (name, seen) => this.#tellFlaw(name, seen));
     const host = new Host(target, {
       name: target.name,
       open: () => this.#line(key, () => this.#reach(target)),
@@ -54,6 +55,15 @@ export class Connections {
     this.#journals.set(host, journal);
     this.#hosts.set(key, host);
     return host;
+  }
+
+  #tellFlaw(host: string, seen: string): void {
+    this.#flaws += 1;
+    const others = this.#flaws === mostFlaws ? "; that of other hosts is told no more" : "";
+    if (this.#flaws <= mostFlaws)
+      console.log(
+        `[record] the journal of ${host} cannot be written (${seen}): it has no further line of this run; the transcript on this machine has them all${others}`,
+      );
   }
 
   /** Tells the hosts' journals what no command has carried there; never throws. */
@@ -134,10 +144,8 @@ export class Connections {
 /** Hosts whose journals are written at the same time. */
 const journalsAtOnce = 20;
 
-const tellFlaw = (host: string, seen: string): void =>
-  console.log(
-    `[record] the journal of ${host} cannot be written (${seen}): of this run it has no further line; the transcript on this machine has them all`,
-  );
+/** Hosts whose journals cannot be written that are told one by one. */
+const mostFlaws = 5;
 
 /** No host name can hold a blank, so no host's key is this. */
 const bastionKey = " bastion";

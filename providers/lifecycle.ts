@@ -241,8 +241,11 @@ class Lifecycle {
       const left = leftBehind(unasked, undone, so.left);
       const notDone = steps.filter((step) => step.host in left && !so.done.has(step));
       if (so.done.size > 0) this.#say(news, `proved; ${this.#cost(steps, before)}`);
-      for (const [host, why] of Object.entries(left))
+      for (const [host, why] of Object.entries(left)) {
         this.#say(news, `left behind, to be done by the next \`pulumi up\`: ${host}: ${why}`);
+        session.record.leftBehind(kind.type, host, why);
+      }
+      session.record.ended(kind.type);
       const at = new Date().toISOString();
       for (const one of Object.values(record)) one.at ||= at;
       return {
@@ -255,8 +258,11 @@ class Lifecycle {
         unreachable: [],
       };
     } catch (error) {
+      session.record.ended(kind.type, error);
       const left = steps.filter((step) => !so.done.has(step));
       throw this.#failed(error, news, olds, left, so.records, record);
+    } finally {
+      await session.connections.tellJournals();
     }
   }
 

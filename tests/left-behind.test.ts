@@ -8,6 +8,7 @@ import { planFlannel } from "../providers/plan/plans.ts";
 import { readSettings } from "../providers/plan/settings.ts";
 import type { Change, World } from "../providers/plan/steps.ts";
 import type { Session } from "../providers/remote/session.ts";
+import { noConnections, unrecorded } from "./unrecorded.ts";
 import { after, configuration, healthy, master, mastersOf, nodeParts, probed, unreachable } from "./plan/world.ts";
 
 const [m0, m2, m3] = [master(0), master(2), master(3)];
@@ -20,7 +21,8 @@ class Hosts {
   readonly nodes: Record<string, string>;
   readonly settings;
   readonly run = "run";
-  readonly connections = { stats: { connections: 2, commands: 7 }, sentTo: new Map<string, number>() };
+  readonly connections = noConnections();
+  readonly record = unrecorded;
   readonly sketches = {};
   world: World;
   /** Hosts that restarted flanneld, in order. */

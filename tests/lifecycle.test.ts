@@ -8,6 +8,7 @@ import type { Change, Step, World } from "../providers/plan/steps.ts";
 import { RemoteError } from "../providers/remote/errors.ts";
 import type { Session } from "../providers/remote/session.ts";
 import { inNoTime } from "./remote/played-clock.ts";
+import { noConnections, unrecorded } from "./unrecorded.ts";
 import { changeOf, fileOf, master, mastersOf, removal, unreachable, withConfig } from "./plan/world.ts";
 
 const [m0, m1, m2, m3] = [master(0), master(1), master(2), master(3)];
@@ -19,7 +20,8 @@ class Hosts {
   readonly settings = changeOf(4, [3]).settings;
   readonly run = "run";
   readonly date = "20261123";
-  readonly connections = { stats: { connections: 2, commands: 7 }, sentTo: new Map<string, number>() };
+  readonly connections = noConnections();
+  readonly record = unrecorded;
   readonly commands: string[] = [];
   readonly sketches: Record<string, object> = {};
   /** Leave and restarts, in order. */

@@ -14,6 +14,7 @@ import { disable, restartMaster } from "./apply/pods.ts";
 import { report } from "./apply/report.ts";
 import { etcdConfigContent, masterContent } from "../plan/backup-script.ts";
 import { takeArchive } from "./backup.ts";
+import type { Place } from "./record/record.ts";
 import type { RehearsalOrder } from "./rehearsal.ts";
 import { expandHome } from "./settings.ts";
 import { takeSnapshot } from "./snapshot.ts";
@@ -23,12 +24,14 @@ export type Remembered = object | undefined;
 
 /**
  * Does one step.
+ * @param place where in the run it is: then it is written down in the record
  * @throws RemoteError or Error when it is not done and proved; Refusal when it may not be done
  */
-export function apply(context: Context, step: Step): Promise<Remembered> {
+export function apply(context: Context, step: Step, place?: Place): Promise<Remembered> {
   return context.session.step(async () => {
     await permit(context);
-    return interpret(context, step);
+    const work = () => interpret(context, step);
+    return place === undefined ? work() : context.session.record.step(place, step, work);
   }, step.host);
 }
 

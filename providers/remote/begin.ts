@@ -6,6 +6,7 @@ import { NoConnection } from "./connect.ts";
 import { RemoteError, type RemoteFailure } from "./errors.ts";
 import { refusedChannel, start, StartTimeout, type Ending, type Running } from "./exec.ts";
 import type { Line } from "./line.ts";
+import type { Journal } from "./record/journal.ts";
 import type { SshSettings } from "./settings.ts";
 
 /** What a host needs of the world. */
@@ -16,6 +17,8 @@ export interface HostContext {
   readonly open: () => Promise<Line>;
   /** A command was sent; in a lab its answer may be about to get lost, or the connection to break. */
   readonly sent: (what: string) => FaultKind | undefined;
+  /** What its journal is still to be told. */
+  readonly journal: Journal;
 }
 
 /** What is to be sent. */

@@ -61,9 +61,10 @@ async function aloud(context: Context, order: Order, so: Carried, step: Step): P
 async function one(context: Context, { resource, steps, note }: Order, so: Carried, step: Step): Promise<string> {
   const started = Date.now();
   const point = { resource, number: steps.indexOf(step) + 1, does: step.do };
+  const place = { resource, number: point.number, of: steps.length };
   const cut = () => context.session.connections.cut(step.host);
   so.begun.add(step);
-  const remembered = await atPoint(point, () => apply(context, step), cut);
+  const remembered = await atPoint(point, () => apply(context, step, place), cut);
   if (remembered !== undefined) so.records.push({ step, record: remembered });
   const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
   note(step, took);
@@ -84,8 +85,9 @@ async function apart(context: Context, order: Order, so: Carried, { chains, atOn
           for (const step of chain)
             await one({ ...context, say: (text) => context.say(`     ${text}`) }, order, so, step);
       } catch (error) {
-        // pulumi is gone, or the lock: that is no fault of the host
+        // pulumi is gone, or the lock, or the record: that is no fault of the host
         await permit(context);
+        context.session.record.require();
         so.left.set(host, messageOf(error));
       }
       if (so.left.has(host)) context.say(`     left behind: ${host}: ${so.left.get(host) ?? ""}`);

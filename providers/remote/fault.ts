@@ -15,6 +15,7 @@ import {
   spoiling,
   spoilt,
 } from "../plan/faults.ts";
+import { onlyLooks } from "../plan/record.ts";
 
 let faults: Fault[] = [];
 
@@ -25,9 +26,6 @@ interface Under {
   full: boolean;
 }
 const here = new AsyncLocalStorage<Under>();
-
-/** By our own habit, what only looks says so at its beginning. */
-const looks = /^(asking|listing|looking|taking the lock|reading)/;
 
 /** What can befall a command once it was sent; there is no link to this machine. */
 const sentKinds = {
@@ -60,7 +58,7 @@ async function aside(point: Point, phase: "before" | "after", cut: () => Promise
 /** What is sent in the place of a command, and its options; mostly the very same. */
 export function tampered<O extends { what: string; deadline: number }>(script: string, o: O): [string, O] {
   const under = here.getStore();
-  if (under === undefined || looks.test(o.what)) return [script, o];
+  if (under === undefined || onlyLooks(o.what)) return [script, o];
   const kind = under.full ? "disk-full" : strike(under.point, "in", spoiling);
   if (kind === undefined) return [script, o];
   under.full = kind === "disk-full";
@@ -71,7 +69,7 @@ export function tampered<O extends { what: string; deadline: number }>(script: s
 /** A command was sent. What is given back has to be done to its connection, or to its answer. */
 export function commandSent(what: string, to: keyof typeof sentKinds = "host"): FaultKind | undefined {
   const under = here.getStore();
-  if (under === undefined || looks.test(what)) return undefined;
+  if (under === undefined || onlyLooks(what)) return undefined;
   return strike(under.point, "in", sentKinds[to]);
 }
 

@@ -1,12 +1,14 @@
 /** A host through its connection: its commands, and what counts as their failure. */
 import { performance } from "node:perf_hooks";
 import { begin, type Begun, type HostContext } from "./begin.ts";
-import { collect, firstLine, tail, watched, type Collected, type Stall } from "./collect.ts";
+import { collect, firstLine, tail, watched, type Stall } from "./collect.ts";
 import { commandLine, sudoRefusal } from "./command.ts";
 import { deferred } from "./deferred.ts";
-import type { RemoteError } from "./errors.ts";
+import { RemoteError } from "./errors.ts";
 import { stop } from "./exec.ts";
 import { tampered } from "./fault.ts";
+import { type Carried, nothing } from "./record/journal.ts";
+import { begins, outcomeOf, recorded, type Sent } from "./record/open-step.ts";
 import type { BytesResult, Held, HoldOptions, RemoteHost, Result, RunOptions, StreamOptions } from "./remote-host.ts";
 import type { Target } from "./settings.ts";
 
@@ -28,14 +30,19 @@ export class Host implements RemoteHost {
     return { ...result, stdout: result.stdout.toString("utf8") };
   }
 
-  async runBytes(asked: string, wanted: RunOptions): Promise<BytesResult> {
+  runBytes(script: string, o: RunOptions): Promise<BytesResult> {
+    return recorded(this.#sent(script, o), () => this.#runBytes(script, o));
+  }
+
+  async #runBytes(asked: string, wanted: RunOptions): Promise<BytesResult> {
     const [script, o] = tampered(asked, wanted);
     const begun = await this.#begin(script, o, { deadline: o.deadline, stdin: o.stdin !== undefined });
     const limit = o.limit ?? defaultLimit;
     const left = begun.since + o.deadline * 1000 - performance.now();
     const got = await collect(begun.running, { stdin: o.stdin, deadline: left, limit });
     const took = performance.now() - begun.since;
-    const output = said(got);
+    const stderr = begun.carried.heard(got.stderr.toString("utf8"));
+    const output = said(got.stdout, stderr);
     if (got.cut === "limit")
       throw begun.fail({ outcome: "unknown", seen: `more than ${limit} bytes of output, so it was ended`, output });
     // The host's own `timeout` may have been a little faster than our timer.
@@ -48,13 +55,27 @@ export class Host implements RemoteHost {
         output,
         cause: got.unfed,
       });
-    const stderr = got.stderr.toString("utf8");
     if (got.code === null || this.#stoppedBySudo(got.code, stderr) || !accepted(got.code, o.ok))
       throw begun.failEnded(got, output);
     return { code: got.code, stdout: got.stdout, stderr, took };
   }
 
-  async stream(asked: string, wanted: StreamOptions): ReturnType<RemoteHost["stream"]> {
+  async stream(script: string, o: StreamOptions): ReturnType<RemoteHost["stream"]> {
+    const ended = begins(this.#sent(script, o));
+    try {
+      const streaming = await this.#stream(script, o);
+      streaming.done.then(
+        ({ code }) => ended({ outcome: "done", exit: code }),
+        (error: unknown) => ended(outcomeOf(error)),
+      );
+      return streaming;
+    } catch (error) {
+      ended(outcomeOf(error));
+      throw error;
+    }
+  }
+
+  async #stream(asked: string, wanted: StreamOptions): ReturnType<RemoteHost["stream"]> {
     const [script, o] = tampered(asked, wanted);
     const begun = await this.#begin(script, o, { deadline: o.deadline, stdin: false });
     const seen: Record<Stall, string> = {
@@ -64,9 +85,10 @@ export class Host implements RemoteHost {
     };
     const stalled = deferred<never>();
     const limits = { deadline: o.deadline * 1000, idle: o.idle * 1000 };
-    const { stdout, stderr } = watched(begun.running, limits, (why) =>
+    const { stdout, stderr: heard } = watched(begun.running, limits, (why) =>
       stalled.reject(begun.fail({ outcome: "unknown", seen: seen[why], output: stderr() })),
     );
+    const stderr = () => begun.carried.heard(heard());
     const finished = begun.running.ended.then((end) => {
       if (end.code === null || this.#stoppedBySudo(end.code, stderr())) throw begun.failEnded(end, stderr());
       return { code: end.code, stderr: stderr() };
@@ -80,7 +102,7 @@ export class Host implements RemoteHost {
   }
 
   async hold(script: string, o: HoldOptions): Promise<Held> {
-    const begun = await this.#begin(script, o, { stdin: true });
+    const begun = await this.#begin(script, o, { stdin: true }, nothing);
     const { channel, ended } = begun.running;
     const stderr = tail(channel.stderr);
     const late = deferred<"late">();
@@ -98,13 +120,26 @@ export class Host implements RemoteHost {
     return { line: line.text, ...letGo(begun, stderr) };
   }
 
-  #begin(
+  /** What its journal is still to be told goes in front. */
+  async #begin(
     script: string,
     o: { what: string; deadline: number; secrets?: readonly string[] },
     w: { deadline?: number; stdin: boolean },
-  ): Promise<Begun> {
-    const line = commandLine(script, { become: this.#context.settings.become, ...w });
-    return begin(this.#context, { what: o.what, script, line, deadline: o.deadline, secrets: o.secrets });
+    carried = this.#context.journal.take(),
+  ): Promise<Begun & { carried: Carried }> {
+    const line = commandLine(carried.script + script, { become: this.#context.settings.become, ...w });
+    const intent = { what: o.what, script, line, deadline: o.deadline, secrets: o.secrets };
+    const begun = await begin(this.#context, intent).catch((error: unknown) => {
+      if (error instanceof RemoteError && error.outcome === "not-done") carried.back();
+      throw error;
+    });
+    return { ...begun, carried };
+  }
+
+  #sent(script: string, o: Omit<Sent, "host" | "journal" | "script">): Sent {
+    const { sshPassphrase } = this.#context.settings;
+    const secrets = [...(o.secrets ?? []), ...(sshPassphrase === undefined ? [] : [sshPassphrase])];
+    return { host: this.name, journal: this.#context.journal, script, what: o.what, looks: o.looks, secrets };
   }
 
   #stoppedBySudo(code: number, stderr: string): boolean {
@@ -118,9 +153,8 @@ function accepted(code: number, ok: RunOptions["ok"]): boolean {
 }
 
 /** What a failed command said: stderr, or the end of stdout when it kept silent there. */
-function said(got: Collected): string {
-  const stderr = got.stderr.toString("utf8");
-  return stderr.trim() === "" ? got.stdout.toString("utf8", Math.max(0, got.stdout.length - 65_536)) : stderr;
+function said(stdout: Buffer, stderr: string): string {
+  return stderr.trim() === "" ? stdout.toString("utf8", Math.max(0, stdout.length - 65_536)) : stderr;
 }
 
 function letGo(begun: Begun, stderr: () => string): Pick<Held, "lost" | "release"> {

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly ok?: readonly number[] | "any";
   /** Values that must not appear in error messages. */
   readonly secrets?: readonly string[];
+  /** It changes nothing, although its `what` does not begin with asking, looking, …: it is not in the record. */
+  readonly looks?: boolean;
 }
 
 /** What a command gave; the texts are decoded as UTF-8, for show and for parsing ASCII. */

@@ -43,6 +43,7 @@ import { engineAnswers, requireEngine } from "./engine.ts";
 import { askAnsible } from "./inventory-ansible.ts";
 import { lockAll } from "./lock.ts";
 import { pooled } from "./pool.ts";
+import { RunRecord } from "./record/record.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
@@ -74,6 +75,7 @@ const idle = 120;
 export class Session {
   readonly settings: Settings;
   readonly connections: Connections;
+  readonly record: RunRecord;
   /** Names this run in file names, locks and messages. */
   readonly run = `${new Date().toISOString().slice(11, 19).replaceAll(":", "")}-${randomBytes(3).toString("hex")}`;
   readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
@@ -92,9 +94,15 @@ export class Session {
 
   constructor(settings: Settings) {
     this.settings = settings;
+    this.record = new RunRecord(this.#archive, this.run);
     armFaults(settings.lab);
     this.#watchEngine();
     this.connections = new Connections(settings.ssh as ConstructorParameters<typeof Connections>[0]);
+  }
+
+  /** The folder of the off-host copies. */
+  get #archive(): string {
+    return resolve(expandHome(this.settings.backup.archive));
   }
 
   /** A host of the configuration, or one that leaves, by name and address. */
@@ -182,9 +190,8 @@ export class Session {
   /** Of those that leave and cannot be asked: what was saved of their certificate authorities. */
   async #archives(change: Change, masters: World["masters"]): Promise<NonNullable<World["archives"]>> {
     const gone = Object.keys(change.leaving).filter((name) => name in masters && !isReachable(masters[name]));
-    const folder = resolve(expandHome(this.settings.backup.archive));
     return Object.fromEntries(
-      await Promise.all(gone.map(async (name) => [name, await archivedAuthorities(folder, name)] as const)),
+      await Promise.all(gone.map(async (name) => [name, await archivedAuthorities(this.#archive, name)] as const)),
     );
   }
 
@@ -247,7 +254,7 @@ export class Session {
 
   async #local(): Promise<LocalFacts> {
     const keyFlaw = await this.encryption().then(() => undefined, messageOf);
-    return { keyFlaw, freeForArchive: await freeFor(resolve(expandHome(this.settings.backup.archive))) };
+    return { keyFlaw, freeForArchive: await freeFor(this.#archive) };
   }
 
   async #inventory({ survivors, leaving }: Change): Promise<InventoryFacts | Unreachable> {
@@ -285,9 +292,10 @@ export class Session {
     return (this.#encryption ??= encrypt === undefined ? Promise.resolve(undefined) : encryptionTo(encrypt));
   }
 
-  /** Must come before every change on a host: pulumi is alive, and nobody else works on this cluster. */
-  async permit(survivors: Hosts): Promise<void> {
+  /** Must come before every change on a host: pulumi is alive, nobody else works on this cluster, and the run is in the record. */
+  async permit({ survivors, leaving }: Pick<Change, "survivors" | "leaving">): Promise<void> {
     await requireEngine();
+    if (this.#held === undefined) this.record.prepare();
     this.#held ??= lockAll(
       Object.entries(survivors).map(([name, address]) => this.host(name, address)),
       this.run,
@@ -303,6 +311,7 @@ export class Session {
     }
     if (this.#lost !== undefined)
       throw new Error(`the lock on the masters was lost, nothing more is done: ${this.#lost.message}`);
+    await this.record.begin({ leaves: Object.keys(leaving), stays: Object.keys(survivors) });
     this.forget();
   }
 
@@ -324,6 +333,7 @@ export class Session {
       this.connections.rest(idle);
       void engineAnswers().then(async (alive) => {
         if (alive || this.#steps > 0) return;
+        this.record.end("pulumi is gone");
         await this.close();
         process.exit(1);
       });

@@ -2,11 +2,14 @@
  * The hosts, through SSH: one connection each, opened when first needed, shared by everyone, opened anew after it was lost.
  * Host keys are always verified, the agent is never forwarded, every command has a deadline on both sides.
  */
+import { messageOf } from "../plan/refusal.ts";
 import { commandSent } from "./fault.ts";
 import { Host } from "./host.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
 import { NoConnection, openLine, tunnel, type Endpoint } from "./connect.ts";
 import type { Line } from "./line.ts";
+import { pooled } from "./pool.ts";
+import { Journal } from "./record/journal.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import type { SshSettings, Target } from "./settings.ts";
 
@@ -21,10 +24,12 @@ export class Connections {
   readonly sentTo = new Map<string, number>();
   readonly #settings: SshSettings;
   readonly #hosts = new Map<string, RemoteHost>();
+  readonly #journals = new Map<RemoteHost, Journal>();
   /** The connection of each place, or its being opened; a failed or lost one is taken out. */
   readonly #lines = new Map<string, Promise<Line>>();
   #identity: Promise<Identity> | undefined;
   #closed = false;
+  #flaws = 0;
 
   constructor(settings: SshSettings) {
     this.#settings = settings;
@@ -35,6 +40,7 @@ export class Connections {
     const key = `${target.name} ${target.address}`;
     const known = this.#hosts.get(key);
     if (known) return known;
+    const journal = new Journal(target.name, (name, seen) => this.#tellFlaw(name, seen));
     const host = new Host(target, {
       name: target.name,
       open: () => this.#line(key, () => this.#reach(target)),
@@ -44,9 +50,31 @@ export class Connections {
         this.sentTo.set(target.name, (this.sentTo.get(target.name) ?? 0) + 1);
         return commandSent(what);
       },
+      journal,
     });
+    this.#journals.set(host, journal);
     this.#hosts.set(key, host);
     return host;
+  }
+
+  #tellFlaw(host: string, seen: string): void {
+    this.#flaws += 1;
+    const others = this.#flaws === mostFlaws ? "; that of other hosts is told no more" : "";
+    if (this.#flaws <= mostFlaws)
+      console.log(
+        `[record] the journal of ${host} cannot be written (${seen}): it has no further line of this run; the transcript on this machine has them all${others}`,
+      );
+  }
+
+  /** Tells the hosts' journals what no command has carried there; never throws. */
+  async tellJournals(): Promise<void> {
+    const waiting = [...this.#journals].filter(([, journal]) => journal.isWaiting);
+    await pooled(waiting, journalsAtOnce, async ([host, journal]) => {
+      while (journal.isWaiting)
+        await host
+          .run(":", { what: "writing into its journal", deadline: 20, looks: true })
+          .catch((error: unknown) => journal.fail(messageOf(error)));
+    });
   }
 
   /** Hangs up where nothing was sent for so many seconds; the next command connects anew. The bastion stays. */
@@ -118,6 +146,12 @@ export class Connections {
     return { knownHosts: this.#settings.knownHosts, identity: await this.#identity };
   }
 }
+
+/** Hosts whose journals are written at the same time. */
+const journalsAtOnce = 20;
+
+/** Hosts whose journals cannot be written that are told one by one. */
+const mostFlaws = 5;
 
 /** No host name can hold a blank, so no host's key is this. */
 const bastionKey = " bastion";

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { RemoteError } from "./errors.ts";
 import { commandSent, tampered } from "./fault.ts";
+import { recorded } from "./record/open-step.ts";
 import type { RemoteHost, Result, RunOptions } from "./remote-host.ts";
 
 /** Milliseconds a script has to clean up after TERM. */
@@ -10,7 +11,10 @@ const grace = 10_000;
 /** What a script needs from whatever runs it. */
 export type ScriptRunner = Pick<RemoteHost, "name" | "run">;
 
-export const thisMachine: ScriptRunner = { name: "this machine", run: runHere };
+export const thisMachine: ScriptRunner = {
+  name: "this machine",
+  run: (script, o) => recorded({ ...o, host: "this machine", script }, () => runHere(script, o)),
+};
 
 /** @throws RemoteError as `RemoteHost.run` does */
 async function runHere(asked: string, wanted: RunOptions): Promise<Result> {

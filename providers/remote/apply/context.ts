@@ -26,7 +26,7 @@ export function hostOf(context: Context, name: string): RemoteHost {
 }
 
 /** Asked before every change on a host: pulumi is alive, and the lock is ours. */
-export const permit = (context: Context): Promise<void> => context.session.permit(context.change.survivors);
+export const permit = (context: Context): Promise<void> => context.session.permit(context.change);
 
 export const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 

@@ -164,8 +164,12 @@ function around(inventory: InventoryFacts, change: Change): string[] {
 
 function askedAnsible({ ansible }: World): string[] {
   if (ansible === undefined || "difference" in ansible) return [];
+  const what =
+    ansible.back === undefined
+      ? "the leaving hosts would leave the inventory"
+      : `${ansible.back.join(", ")} would come back into the inventory`;
   return "agrees" in ansible
-    ? ["ansible-inventory, asked on copies, agrees that nothing but the leaving hosts would leave the inventory"]
+    ? [`ansible-inventory, asked on copies, agrees that nothing but ${what}`]
     : [`ansible-inventory was not asked (${ansible.unasked}): our own resolver alone proves the inventory's edit`];
 }
 

@@ -106,11 +106,13 @@ function differenceOf(before: Listed, after: Listed, { names: hosts, back }: Exp
     const there = (back ? was : now)?.hosts.find((host) => hosts.has(host));
     if (there !== undefined && !back) return `${there} would still be in the group ${name}`;
     if (there !== undefined && now?.hosts.includes(there) !== true) return `${there} would leave the group ${name}`;
-    const changed =
-      other(kept(was?.hosts ?? []), kept(now?.hosts ?? [])) ??
-      other(kept(was?.children ?? []), kept(now?.children ?? []));
-    if (changed !== undefined)
-      return `${changed} would ${changed in after.variables ? "change" : "leave"} the group ${name}`;
+    for (const what of ["hosts", "children"] as const) {
+      const [old, other] = [kept(was?.[what] ?? []), kept(now?.[what] ?? [])];
+      const lost = old.find((one) => !other.includes(one));
+      if (lost !== undefined) return `${lost} would leave the group ${name}`;
+      const added = other.find((one) => !old.includes(one));
+      if (added !== undefined) return `${added} would join the group ${name}`;
+    }
   }
   for (const [host, was] of Object.entries(before.variables)) {
     if (hosts.has(host)) continue;
@@ -126,10 +128,6 @@ function differenceOf(before: Listed, after: Listed, { names: hosts, back }: Exp
 /** How often they are in a group. */
 const hostsIn = ({ groups }: Listed, names: ReadonlySet<string>): number =>
   [...groups.values()].reduce((sum, { hosts }) => sum + hosts.filter((one) => names.has(one)).length, 0);
-
-/** What is in one and not in the other; the order does not count. */
-const other = (before: readonly string[], now: readonly string[]): string | undefined =>
-  before.find((one) => !now.includes(one)) ?? now.find((one) => !before.includes(one));
 
 const spelt = (value: unknown): string =>
   JSON.stringify(value ?? null, (_key, one: unknown) =>

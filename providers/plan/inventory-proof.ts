@@ -1,5 +1,5 @@
 /** Pure: what an edit of an inventory did to what it means. No values are told: any may be a secret. */
-import type { Variables } from "./inventory-groups.ts";
+import type { Value, Variables } from "./inventory-groups.ts";
 import type { Resolved, ResolvedGroup, ResolvedHost } from "./inventory-resolve.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -76,9 +76,10 @@ export function otherKey(before: Variables, after: Variables): string | undefine
   if (before === after) return undefined;
   const gone = [...after.keys()].find((key) => !before.has(key));
   if (gone !== undefined) return gone;
-  for (const [key, { form, text }] of before) {
-    const now = after.get(key);
-    if (now?.text !== text || now.form !== form) return key;
-  }
+  for (const [key, value] of before) if (!isSameValue(value, after.get(key))) return key;
   return undefined;
 }
+
+/** With all that it takes the place of, so that it is the same whatever Ansible's `hash_behaviour` is. */
+const isSameValue = (a: Value | undefined, b: Value | undefined): boolean =>
+  a === b || (a !== undefined && a.text === b?.text && a.form === b.form && isSameValue(a.over, b.over));

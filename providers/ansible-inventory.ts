@@ -32,7 +32,7 @@ export const ansibleInventory = {
   type: "AnsibleInventory",
   list: "masters",
   also: ["path"],
-  asks: ["ansible"],
+  asks: ["ansible", "git"],
   // what leaves first: a master comes back by an edit of its own
   plan: (world, change) => {
     const steps = planInventory(world, change);

@@ -27,7 +27,7 @@ export const preflight = {
   type: "Preflight",
   list: "masters",
   also: ["acknowledge"],
-  asks: ["budgets", "sweep", "census", "ansible"],
+  asks: ["budgets", "sweep", "census", "ansible", "git"],
   plan: () => [],
   judge,
 } satisfies Kind;

@@ -3,7 +3,20 @@ import { type Part, partsOf, prelude } from "./probe.ts";
 import { quote } from "./quote.ts";
 
 /** What it said of an edit: that it agrees, what else would change, or why it was not asked. */
-export type AnsibleSays = { readonly agrees: true } | { readonly difference: string } | { readonly unasked: string };
+export type AnsibleSays = (
+  { readonly agrees: true } | { readonly difference: string } | { readonly unasked: string }
+) & {
+  /** The hosts that the edit puts back; absent: it takes hosts out. */
+  readonly back?: readonly string[];
+};
+
+/** Who may be different. */
+export interface Expected {
+  /** Under every name. */
+  readonly names: ReadonlySet<string>;
+  /** They come back; else they leave. */
+  readonly back: boolean;
+}
 
 /** Seconds for one answer. */
 export const patience = 60;
@@ -47,15 +60,14 @@ ${ask("after")}
 `;
 }
 
-/** @param leaving names that may be gone */
-export function answerOf(stdout: string, leaving: ReadonlySet<string>): AnsibleSays {
+export function answerOf(stdout: string, expected: Expected): AnsibleSays {
   const parts = partsOf(stdout);
   if (parts.has("absent")) return { unasked: "it is not installed there" };
   const before = listOf(parts.get("before"));
   if (typeof before === "string") return { unasked: `it cannot read the inventory as it is (${before})` };
   const after = listOf(parts.get("after"));
   if (typeof after === "string") return { difference: `it could not read the inventory any more (${after})` };
-  const difference = differenceOf(before, after, leaving);
+  const difference = differenceOf(before, after, expected);
   return difference === undefined ? { agrees: true } : { difference };
 }
 
@@ -86,19 +98,24 @@ interface Answered {
   readonly hostvars?: Listed["variables"];
 }
 
-function differenceOf(before: Listed, after: Listed, leaving: ReadonlySet<string>): string | undefined {
-  const kept = (names: readonly string[]) => names.filter((name) => !leaving.has(name) && name !== "ungrouped");
+function differenceOf(before: Listed, after: Listed, { names: hosts, back }: Expected): string | undefined {
+  const kept = (names: readonly string[]) => names.filter((name) => !hosts.has(name) && name !== "ungrouped");
+  if (back && hostsIn(after, hosts) <= hostsIn(before, hosts)) return `${[...hosts].join(", ")} would not be there`;
   for (const name of new Set([...before.groups.keys(), ...after.groups.keys()])) {
     const [was, now] = [before.groups.get(name), after.groups.get(name)];
-    const still = now?.hosts.find((host) => leaving.has(host));
-    if (still !== undefined) return `${still} would still be in the group ${name}`;
-    const changed =
-      other(kept(was?.hosts ?? []), now?.hosts ?? []) ?? other(kept(was?.children ?? []), kept(now?.children ?? []));
-    if (changed !== undefined)
-      return `${changed} would ${changed in after.variables ? "change" : "leave"} the group ${name}`;
+    const there = (back ? was : now)?.hosts.find((host) => hosts.has(host));
+    if (there !== undefined && !back) return `${there} would still be in the group ${name}`;
+    if (there !== undefined && now?.hosts.includes(there) !== true) return `${there} would leave the group ${name}`;
+    for (const what of ["hosts", "children"] as const) {
+      const [old, other] = [kept(was?.[what] ?? []), kept(now?.[what] ?? [])];
+      const lost = old.find((one) => !other.includes(one));
+      if (lost !== undefined) return `${lost} would leave the group ${name}`;
+      const added = other.find((one) => !old.includes(one));
+      if (added !== undefined) return `${added} would join the group ${name}`;
+    }
   }
   for (const [host, was] of Object.entries(before.variables)) {
-    if (leaving.has(host)) continue;
+    if (hosts.has(host)) continue;
     const now = after.variables[host] ?? {};
     const key = [...new Set([...Object.keys(was), ...Object.keys(now)])].find(
       (one) => spelt(was[one]) !== spelt(now[one]),
@@ -108,9 +125,9 @@ function differenceOf(before: Listed, after: Listed, leaving: ReadonlySet<string
   return undefined;
 }
 
-/** What is in one and not in the other; the order does not count. */
-const other = (before: readonly string[], now: readonly string[]): string | undefined =>
-  before.find((one) => !now.includes(one)) ?? now.find((one) => !before.includes(one));
+/** How often they are in a group. */
+const hostsIn = ({ groups }: Listed, names: ReadonlySet<string>): number =>
+  [...groups.values()].reduce((sum, { hosts }) => sum + hosts.filter((one) => names.has(one)).length, 0);
 
 const spelt = (value: unknown): string =>
   JSON.stringify(value ?? null, (_key, one: unknown) =>

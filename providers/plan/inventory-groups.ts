@@ -14,6 +14,8 @@ export interface Value {
   readonly form: InventoryForm;
   /** INI: what stands behind `=`, a host line's quotes undone; a Python literal, or else a string. YAML: as one line of flow. */
   readonly text: string;
+  /** The mapping that this one takes the place of, and that Ansible merges with it where `hash_behaviour` is `merge`. */
+  readonly over?: Value;
 }
 export type Variables = ReadonlyMap<string, Value>;
 
@@ -53,7 +55,7 @@ export interface Inventory {
 
 /**
  * The names under which the inventory lists the host: its own name or address, or an alias whose `ansible_host` (on
- * whatever line, or of a group) is one of them. Ansible keeps one host per name, so its lines are all of this name.
+ * whatever line, or of a group) is one of them; a template (`{{ … }}`) is none. Ansible keeps one host per name, so its lines are all of this name.
  * @throws Refusal when two names share the address but not the port, or one place (a range, a group) gives it to
  *   several: they are several machines behind one address.
  */
@@ -89,6 +91,12 @@ export function namesOfHost({ hosts }: Pick<Inventory, "hosts">, resolved: Resol
   }
   return new Set([...exact, ...aliases.map(({ name }) => name)]);
 }
+
+/** Names whose `ansible_host` is a template: to what address it leads, only Ansible can tell. */
+export const templatedIn = ({ hosts }: Resolved): string[] =>
+  [...hosts].flatMap(([name, host]) =>
+    /\{[{%]/.test(textOf(host, "ansible_host", "ansible_ssh_host") ?? "") ? [name] : [],
+  );
 
 const textOf = (host: ResolvedHost, key: string, formerly: string): string | undefined =>
   (variableOf(host, key) ?? variableOf(host, formerly))?.text;

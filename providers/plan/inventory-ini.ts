@@ -1,6 +1,6 @@
 import { type Pattern, patternOf } from "./inventory-address.ts";
 import type { Value, Variables } from "./inventory-groups.ts";
-import { wordsOf } from "./inventory-words.ts";
+import { type InventoryWord, wordsOf } from "./inventory-words.ts";
 import { Refusal } from "./refusal.ts";
 import { splitLines } from "./text-lines.ts";
 
@@ -104,12 +104,13 @@ const NO_VARIABLES: Variables = new Map();
 function hostOf(body: string, line: number): HostEntry {
   const indent = body.length - body.trimStart().length;
   try {
-    const [first, ...rest] = wordsOf(body.trim());
+    const words = wordsOf(body.trim());
+    const first = words[0];
     if (!first || first.value === "") throw new SyntaxError("no host name");
     const found = patternOf(first.value);
     if (first.value.trim() === "---" || (first.value.trim().endsWith(":") && found.port === undefined))
       throw new SyntaxError(`${first.value} looks like YAML`);
-    const variables = rest.length === 0 ? NO_VARIABLES : new Map(rest.map((word) => assignment(word.value)));
+    const variables = words.length === 1 ? NO_VARIABLES : assigned(words);
     const written = body.slice(indent + first.start, indent + first.end);
     const inQuotes = written === `"${first.value}"` || written === `'${first.value}'`;
     const start = indent + first.start + found.at + (inQuotes ? 1 : 0);
@@ -122,10 +123,16 @@ function hostOf(body: string, line: number): HostEntry {
   }
 }
 
-function assignment(word: string): [string, Value] {
-  const at = word.indexOf("=");
-  if (at < 0) throw new SyntaxError(`a word behind the host name that is not key=value`);
-  return [word.slice(0, at), { form: "ini", text: word.slice(at + 1) }];
+/** Those behind the host name. */
+function assigned(words: readonly InventoryWord[]): Variables {
+  const found = new Map<string, Value>();
+  for (let n = 1; n < words.length; n += 1) {
+    const word = words[n]?.value ?? "";
+    const at = word.indexOf("=");
+    if (at < 0) throw new SyntaxError(`a word behind the host name that is not key=value`);
+    found.set(word.slice(0, at), { form: "ini", text: word.slice(at + 1) });
+  }
+  return found;
 }
 
 /** @throws Refusal always, naming the line and what to do about it; what else stands there may be a password. */

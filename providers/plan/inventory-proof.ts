@@ -1,5 +1,5 @@
 /** Pure: what an edit of an inventory did to what it means. No values are told: any may be a secret. */
-import type { Variables } from "./inventory-groups.ts";
+import type { Value, Variables } from "./inventory-groups.ts";
 import type { Resolved, ResolvedGroup, ResolvedHost } from "./inventory-resolve.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -53,13 +53,13 @@ function ofHost(before: ResolvedHost, after: ResolvedHost, compared: Map<Variabl
   const joined = after.groups.find((group) => !before.groups.includes(group));
   if (joined !== undefined) return `would join the group ${joined}`;
   const isKnown = compared.get(before.inherited) === after.inherited;
-  const key = changed(before.own, after.own) ?? (isKnown ? undefined : changed(before.inherited, after.inherited));
+  const key = otherKey(before.own, after.own) ?? (isKnown ? undefined : otherKey(before.inherited, after.inherited));
   if (key === undefined) compared.set(before.inherited, after.inherited);
   return key === undefined ? undefined : `would have another value of ${key}`;
 }
 
 function ofGroup(before: ResolvedGroup, after: ResolvedGroup, { leaving, moved }: Intended): string | undefined {
-  const key = changed(before.variables, after.variables);
+  const key = otherKey(before.variables, after.variables);
   if (key !== undefined) return `would have another value of ${key}`;
   if (before.priority !== after.priority) return "would have another priority";
   if (!isSame(before.parents.toSorted(), after.parents.toSorted())) return "would have other parents";
@@ -72,13 +72,14 @@ const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((each, at) => each === b[at]);
 
 /** A key that has not the same value in both. */
-function changed(before: Variables, after: Variables): string | undefined {
+export function otherKey(before: Variables, after: Variables): string | undefined {
   if (before === after) return undefined;
   const gone = [...after.keys()].find((key) => !before.has(key));
   if (gone !== undefined) return gone;
-  for (const [key, { form, text }] of before) {
-    const now = after.get(key);
-    if (now?.text !== text || now.form !== form) return key;
-  }
+  for (const [key, value] of before) if (!isSameValue(value, after.get(key))) return key;
   return undefined;
 }
+
+/** With all that it takes the place of, so that it is the same whatever Ansible's `hash_behaviour` is. */
+const isSameValue = (a: Value | undefined, b: Value | undefined): boolean =>
+  a === b || (a !== undefined && a.text === b?.text && a.form === b.form && isSameValue(a.over, b.over));

@@ -49,7 +49,7 @@ export function resolve(files: readonly Inventory[]): Resolved {
   const ofGroups = new Map<string, Pick<ResolvedHost, "groups" | "inherited">>();
   const hosts = new Map<string, ResolvedHost>();
   for (const [name, memberOf] of direct.ofHost) {
-    const key = [...memberOf].sort().join("\n");
+    const key = memberOf.length === 1 ? (memberOf[0] ?? "") : memberOf.toSorted().join("\n");
     const shared = ofGroups.get(key) ?? sharedOf(memberOf, graph, groups);
     ofGroups.set(key, shared);
     hosts.set(name, { ...shared, own: own.hosts.get(name) ?? NONE });
@@ -164,17 +164,29 @@ function ownOf(files: readonly Inventory[], { parents }: Graph): Own {
       const group = isGroup ? groups.get(name) : undefined;
       const before = hosts.get(name) ?? (port === undefined || port === "0" ? NONE : portOnly(port));
       hosts.set(name, group ? before : together(before, set));
-      for (const [key, value] of group ? set : NONE) group?.set(key, value);
+      for (const [key, value] of group ? set : NONE) put(group, key, value);
     }
-    for (const { group, key, value } of variables) groups.get(group)?.set(key, value);
+    for (const { group, key, value } of variables) put(groups.get(group), key, value);
     for (const group of known.keys()) earlier.add(group);
   }
   return { hosts, groups };
 }
 
 /** Most hosts have one line with variables: that is not copied. */
-const together = (before: Variables, after: Variables): Variables =>
-  before.size === 0 ? after : after.size === 0 ? before : new Map([...before, ...after]);
+function together(before: Variables, after: Variables): Variables {
+  if (before.size === 0) return after;
+  if (after.size === 0) return before;
+  const both = new Map(before);
+  for (const [key, value] of after) put(both, key, value);
+  return both;
+}
+
+function put(variables: Map<string, Value> | undefined, key: string, value: Value): void {
+  const over = variables?.get(key);
+  variables?.set(key, over !== undefined && isMapping(over) && isMapping(value) ? { ...value, over } : value);
+}
+
+const isMapping = ({ text }: Value): boolean => /^\s*\{/.test(text);
 /** The port of the line that names a host first. */
 const portOnly = (port: string): Variables => new Map([["ansible_port", { form: "ini", text: port }]]);
 
@@ -190,15 +202,17 @@ function directOf(files: readonly Inventory[], { above }: Graph): Direct {
     const groups = listIn(ofHost, name);
     if (!groups.includes(group)) groups.push(group);
   }
+  const real = new Set(
+    [...above].flatMap(([group, all]) => ([...all].some((one) => one !== "all" && one !== "ungrouped") ? [group] : [])),
+  );
   for (const [name, groups] of ofHost) {
-    const all = groups.flatMap((group) => [...(above.get(group) ?? [])]);
-    const isGrouped = all.some((group) => group !== "all" && group !== "ungrouped");
-    if (isGrouped)
+    if (groups.some((group) => real.has(group))) {
+      if (!groups.includes("ungrouped")) continue;
       ofHost.set(
         name,
         groups.filter((group) => group !== "ungrouped"),
       );
-    else if (!groups.includes("ungrouped")) {
+    } else if (!groups.includes("ungrouped")) {
       if (above.has(name))
         throw new Refusal(
           `the inventory's host ${name} is in no group and a group has its name; rename one of the two`,

@@ -2,15 +2,12 @@ import { alignLines } from "./align-lines.ts";
 import type { HostIdentity } from "./host.ts";
 import { type IniLine, readIni } from "./inventory-ini.ts";
 import { editsFor, type IniEdit, withPattern } from "./inventory-ini-edit.ts";
+import { type Insertion, withInsertions } from "./inventory-insert.ts";
 import { Refusal } from "./refusal.ts";
-import { insertLine, joinLines, type TextLine } from "./text-lines.ts";
+import { joinLines, type TextLine } from "./text-lines.ts";
 
-/** In front of line `at` (0-based) of the present file, and in place of `replaced` lines, these lines. */
-interface Insertion {
+interface Restored extends Insertion {
   readonly group: string;
-  readonly at: number;
-  readonly replaced: number;
-  readonly lines: readonly TextLine[];
 }
 
 /** A line the section should have now, after the removal; `key` is undefined where only a gap is left. */
@@ -31,15 +28,10 @@ export function restoreToIni(
   const edits = editsFor(before, host).filter(({ line }) => !there.has(line.section.group));
   const insertions = edits.map((edit) => insertionOf(edit, formerLines(edit, edits, before), now));
   const ordered = insertions.toSorted((a, b) => a.at - b.at);
-  return { text: joinLines(ordered.reduceRight(apply, now as readonly TextLine[])), restored: placesOf(ordered) };
+  return { text: joinLines(withInsertions(now, ordered)), restored: placesOf(ordered) };
 }
 
-function apply(lines: readonly TextLine[], { at, replaced, lines: added }: Insertion): readonly TextLine[] {
-  const cleared = [...lines.slice(0, at), ...lines.slice(at + replaced)];
-  return added.reduceRight<readonly TextLine[]>((result, line) => insertLine(result, at, line), cleared);
-}
-
-function placesOf(ordered: readonly Insertion[]): { group: string; line: number }[] {
+function placesOf(ordered: readonly Restored[]): { group: string; line: number }[] {
   let shift = 0;
   return ordered.map(({ group, at, replaced, lines }) => {
     const line = at + shift + 1;
@@ -67,7 +59,7 @@ function aroundGap({ line, rest }: IniEdit): [FormerLine[], FormerLine[]] {
   return [lines.filter(isAbove).map(keyed), lines.filter((each) => !isAbove(each)).map(keyed)];
 }
 
-function insertionOf(edit: IniEdit, former: readonly FormerLine[], now: readonly IniLine[]): Insertion {
+function insertionOf(edit: IniEdit, former: readonly FormerLine[], now: readonly IniLine[]): Restored {
   const { line, rest } = edit;
   const { group, line: headerLine } = line.section;
   const present = now.filter(inSectionOf(line));

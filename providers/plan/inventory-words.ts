@@ -11,7 +11,31 @@ export interface InventoryWord {
  * `"` and itself.
  * @throws SyntaxError for an open quote or a backslash at the end; the caller knows the line.
  */
-export function wordsOf(body: string): InventoryWord[] {
+export const wordsOf = (body: string): InventoryWord[] => ordinary(body) ?? anyWords(body);
+
+/** Plain characters, then perhaps one pair of quotes up to the word's end. */
+const WORD = /[^ \t"'\\#]*(?:"[^"\\]*"|'[^']*')?(?=[ \t]|$)/y;
+
+/** Nearly every line, in a fraction of the time. Undefined for one with anything else. */
+function ordinary(body: string): InventoryWord[] | undefined {
+  const words: InventoryWord[] = [];
+  for (let start = 0; start < body.length; start += 1) {
+    if (body.charAt(start) === " " || body.charAt(start) === "\t") continue;
+    WORD.lastIndex = start;
+    if (!WORD.test(body)) return undefined;
+    const end = WORD.lastIndex;
+    words.push({ value: unquoted(body.slice(start, end)), start, end });
+    start = end;
+  }
+  return words;
+}
+
+function unquoted(word: string): string {
+  const quote = word.at(-1) ?? "";
+  return quote === '"' || quote === "'" ? word.slice(0, -1).replace(quote, "") : word;
+}
+
+function anyWords(body: string): InventoryWord[] {
   const words: InventoryWord[] = [];
   let open: { value: string; start: number } | undefined;
   let quote = "";

@@ -2,6 +2,7 @@ import type { HostIdentity } from "./host.ts";
 import { type GroupPlace, readInventory } from "./inventory-file.ts";
 import { type InventoryForm, namesOfHost } from "./inventory-groups.ts";
 import { restoreToIni } from "./inventory-restore.ts";
+import { restoreToYaml } from "./inventory-yaml-restore.ts";
 import { Refusal } from "./refusal.ts";
 
 export type { GroupPlace } from "./inventory-file.ts";
@@ -26,7 +27,8 @@ export function dropHost(
  * Puts a host back into the groups it had in `previous`, where it stood: behind the nearest line above that both
  * files have in that section, else in front of the nearest below, else behind the group's last host. A group that has
  * the host already stays as it is; `line` counts in the returned text.
- * @throws Refusal when a section is gone, when a line cannot be understood, and for YAML: its shape is the author's.
+ * A range, a flow mapping or an anchor of YAML comes back only where the lines around it are what the removal left.
+ * @throws Refusal when its place is gone or changed, or when a line cannot be understood.
  */
 export function restoreHost(
   inventory: string,
@@ -34,10 +36,13 @@ export function restoreHost(
   host: HostIdentity,
   form: InventoryForm,
 ): { text: string; restored: GroupPlace[] } {
-  if (form === "ini") return restoreToIni(inventory, previous, host);
-  const places = dropHost(previous, host, form).dropped.map(({ group, line }) => `${group} (line ${line})`);
-  throw new Refusal(
-    `a YAML inventory is not restored by itself: put ${host.name} back by hand, where the former file has it: ` +
-      (places.join(", ") || "nowhere"),
-  );
+  try {
+    return form === "ini" ? restoreToIni(inventory, previous, host) : restoreToYaml(inventory, previous, host);
+  } catch (error) {
+    if (form === "ini" || !(error instanceof Refusal)) throw error;
+    const places = dropHost(previous, host, form).dropped.map(({ group, line }) => `${group} (line ${line})`);
+    throw new Refusal(
+      `${error.message}; put ${host.name} back by hand, where the former file has it: ${places.join(", ") || "nowhere"}`,
+    );
+  }
 }

@@ -16,7 +16,8 @@ import { etcdHealth } from "./preflight/etcd-health.ts";
 import { drains } from "./preflight/drain.ts";
 import { gone, lease, returned } from "./preflight/gone.ts";
 import { leavingHosts, authority } from "./preflight/leaving.ts";
-import { balancers, inventory, nodes, room, editable, endpoints } from "./preflight/places.ts";
+import { inventory } from "./preflight/inventory.ts";
+import { balancers, nodes, room, editable, endpoints } from "./preflight/places.ts";
 import { named } from "./preflight/sweep.ts";
 import type { Change, World } from "./steps.ts";
 

@@ -53,12 +53,14 @@ export interface LocalFacts {
 }
 
 /** What is asked besides, in a round of its own, by those resources that need it; `nodes` are in every world, and are asked anew. */
-export type Extra = "sweep" | "budgets" | "census" | "nodes" | "ansible";
+export type Extra = "sweep" | "budgets" | "census" | "nodes" | "ansible" | "git";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {
   readonly survivors: Hosts;
   readonly leaving: Hosts;
+  /** All that left by this change or an earlier one, also those of whom nothing is left and who are not looked at. */
+  readonly retired?: Hosts;
   readonly settings: Settings;
 }
 

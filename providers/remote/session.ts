@@ -16,13 +16,7 @@ import {
 } from "../plan/facts.ts";
 import type { Sketch } from "../plan/haproxy.ts";
 import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
-import {
-  type InventoryFacts,
-  formerProbe,
-  inventoryFacts,
-  inventoryProbe,
-  withFormer,
-} from "../plan/inventory-facts.ts";
+import { type InventoryFacts, inventoryFacts, inventoryProbe } from "../plan/inventory-facts.ts";
 import { clusterProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { clusterPlanners } from "../plan/plans.ts";
 import { missingFrom } from "../plan/plans/inventory-return.ts";
@@ -34,7 +28,8 @@ import { archivedAuthorities } from "./archived-authority.ts";
 import { askHost } from "./ask-host.ts";
 import { askBudgets } from "./budgets.ts";
 import { askCensus } from "./census.ts";
-import { askGit } from "./inventory-git.ts";
+import { readFormer } from "./inventory-former.ts";
+import { askWorkTree } from "./inventory-git.ts";
 import { defaultInventory } from "./default-inventory.ts";
 import { type Encryption, encryptionTo } from "./encrypt.ts";
 import { armFaults } from "./fault.ts";
@@ -56,6 +51,7 @@ const extras: Readonly<Record<Extra, (session: Session, world: World, change: Ch
   budgets: askBudgets,
   census: askCensus,
   ansible: askAnsible,
+  git: (_session, world, change) => askWorkTree(world, change),
   // they are part of every look; whoever asks for them wants to know how they are now
   nodes: () => Promise.resolve({}),
 };
@@ -147,7 +143,7 @@ export class Session {
     );
     const seen = Object.assign({ ...base, sketches: this.sketches }, ...more) as World;
     const leaving = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => name in seen.masters));
-    return { world: seen, change: { ...change, leaving } };
+    return { world: seen, change: { ...change, leaving, retired: change.leaving } };
   }
 
   /** What was seen a moment ago counts, until somebody forgets it. */
@@ -269,11 +265,8 @@ export class Session {
       inventoryFacts(stdout, there),
     );
     if ("unreachable" in facts) return facts;
-    const missing = missingFrom(facts, { survivors }).length > 0;
-    const former = missing ? await askHost(machine, formerProbe(facts), asked, (out) => withFormer(facts, out)) : facts;
-    const seen = "unreachable" in former ? facts : former;
-    const known = host === undefined ? await askGit(seen) : seen;
-    return { ...known, ...("through" in found && { through: found.through }) };
+    const seen = missingFrom(facts, { survivors }).length > 0 ? await readFormer(machine, facts) : facts;
+    return { ...seen, ...("through" in found && { through: found.through }) };
   }
 
   /** Asked on the first survivor that can answer. */

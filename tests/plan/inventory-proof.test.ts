@@ -27,6 +27,15 @@ describe("an edit is proved", () => {
     assert.doesNotThrow(() => proved(resolved(before), resolved(good), { leaving }));
   });
 
+  it("unless a mapping is lost that hash_behaviour = merge would merge: the last one alone is the same", () => {
+    const both = resolved(`[a]\nm0 x="{'a': 1}"\n[b]\nm0 x="{'b': 2}"\n[b:vars]\ny={'a': 1}\ny={'b': 2}\n`);
+    for (const [one, what] of [
+      [`[a]\nm0\n[b]\nm0 x="{'b': 2}"\n[b:vars]\ny={'a': 1}\ny={'b': 2}\n`, "m0 would have another value of x"],
+      [`[a]\nm0 x="{'a': 1}"\n[b]\nm0 x="{'b': 2}"\n[b:vars]\ny={'b': 2}\n`, "m0 would have another value of y"],
+    ] as const)
+      assert.equal(differenceOf(both, resolved(one), { leaving }), what);
+  });
+
   const cases: [string, string, string][] = [
     ["it is left somewhere", good.replace("n1", "n1\nm1"), "m1 would still be in nodes"],
     ["another host goes", good.replace("n1\n", ""), "n1 would be gone"],

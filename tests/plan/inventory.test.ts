@@ -460,14 +460,6 @@ describe("a YAML inventory", () => {
       assert.equal(dropHost(text, host("m1"), "yaml").text, rest);
       assert.equal(editInventory(text, "yaml", [host("m1")]).text, rest);
     });
-
-  it("is not restored by itself", () => {
-    const before = fixture("ose.yaml");
-    assert.throws(
-      () => restoreHost(before, before, leaving, "yaml"),
-      refusal(/by hand.*masters \(line 12\), etcd \(line 17\), nodes \(line 25\), lb \(line 40\)/),
-    );
-  });
 });
 
 describe("properties", () => {

@@ -1,6 +1,6 @@
 """
 How Ansible reads inventories. From stdin a JSON list of cases: { "files": [[name, text], ...], "values": [[form, text], ...],
-"folders": whether group_vars and host_vars beside the files count }. To stdout, one JSON value for each: { "error": sentence }, or { "hosts": { name: { "groups": [...], "variables": { name: spelt } } },
+"folders": whether group_vars and host_vars beside the files count, "merge": whether hash_behaviour is merge }. To stdout, one JSON value for each: { "error": sentence }, or { "hosts": { name: { "groups": [...], "variables": { name: spelt } } },
 "groups": { name: [hosts, in order] }, "values": [spelt, ...] }. A value is spelt with its type, so that 1, "1" and true differ.
 """
 import json
@@ -14,6 +14,7 @@ os.environ["ANSIBLE_INVENTORY_UNPARSED_FAILED"] = "true"
 os.environ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"] = "true"
 os.environ["ANSIBLE_LOCALHOST_WARNING"] = "false"
 
+from ansible import constants
 from ansible.inventory import manager
 from ansible.inventory.helpers import get_group_vars
 from ansible.parsing.dataloader import DataLoader
@@ -52,6 +53,7 @@ def value_of(form, text, loader):
 
 
 def seen(case, folder):
+    constants.DEFAULT_HASH_BEHAVIOUR = "merge" if case.get("merge") else "replace"
     loader = DataLoader()
     paths = []
     for name, text in case["files"]:

@@ -15,6 +15,8 @@ export type NamedText = readonly [name: string, text: string];
 export interface Case {
   readonly files: readonly NamedText[];
   /** Values as a file spells them, to be read as that form reads them. */
+  /** As with `hash_behaviour = merge` in ansible.cfg. */
+  readonly merge?: boolean;
   readonly values?: readonly (readonly ["ini" | "yaml", string])[];
 }
 

@@ -159,6 +159,52 @@ test("several files together", { skip: withoutAnsible }, (t) => {
   t.diagnostic(`${all.length} times several files`);
 });
 
+test("with hash_behaviour = merge too an edit changes nobody else", { skip: withoutAnsible }, (t) => {
+  const dicts = `[all:vars]
+x={'a': 1, 'b': 1}
+[OSEv3:children]
+masters
+nodes
+[OSEv3:vars]
+x={'b': 2}
+[masters]
+m[1:3] x="{'c': 3}"
+m2 y=1
+[nodes]
+m[1:4] x="{'d': {'e': 4}}"
+`;
+  const nested =
+    "all:\n  vars: {x: {a: 1}}\n  children:\n    masters:\n      hosts:\n        m[1:3]: {x: {b: 2}}\n    nodes:\n      hosts:\n        m1: {x: {c: 3}}\n        m2: {x: {d: 4}}\n";
+  const some = { numRuns: 30, seed: runs.seed + 2 };
+  const texts: FormText[] = [
+    ["ini", dicts],
+    ["yaml", nested],
+    ...fc.sample(iniInventory, some).map((text): FormText => ["ini", text]),
+    ...fc.sample(yamlInventory, some).map((text): FormText => ["yaml", text]),
+  ];
+  const edits = texts.flatMap(([form, text]) =>
+    after(text, () => editInventory(text, form, [who("m1")])).map((now) => [
+      [form, text] as FormText,
+      [form, now] as FormText,
+    ]),
+  );
+  const all = edits.flat().map((one): Case => ({ ...caseOf({ files: [one], resolved: undefined }), merge: true }));
+  const seen = askAnsible([...all, ...all.slice(0, 4).map((one) => ({ ...one, merge: false }))]);
+  const hostsOf = (at: number) => {
+    const one = seen[at];
+    assert.ok(one !== undefined && !("error" in one), JSON.stringify(one));
+    return one.hosts;
+  };
+  for (const at of edits.keys()) {
+    const { m1, ...rest } = hostsOf(2 * at);
+    assert.ok(m1);
+    assert.deepEqual(hostsOf(2 * at + 1), rest);
+  }
+  // it is merged at all
+  for (const at of [0, 2]) assert.notDeepEqual(hostsOf(at), hostsOf(all.length + at));
+  t.diagnostic(`${edits.length} edits`);
+});
+
 test("`ansible-inventory` says the same as its library", { skip: withoutAnsible }, () => {
   const path = fileURLToPath(new URL("native-ha.ini", fixtures));
   const { stdout } = spawnSync("ansible-inventory", ["-i", path, "--list", "--export"], { encoding: "utf8" });

@@ -18,6 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { fileFrom } from "../../providers/plan/facts.ts";
 import {
   type InventoryFacts,
   filesOf,
@@ -371,6 +372,47 @@ describe("ansible-inventory is asked what an edit does", () => {
     assert.equal(judge(no, change, change.survivors).refusals.filter((one) => /does not agree/.test(one)).length, 1);
     const { refusals, notes } = judge({ ...no, ansible: { unasked: "it is not there" } }, change, change.survivors);
     assert.deepEqual([refusals, notes.filter((one) => /ansible-inventory was not asked/.test(one)).length], [[], 1]);
+  });
+
+  describe("of a master that comes back", () => {
+    const stays = { ...change, survivors: { ...change.survivors, ...change.leaving }, leaving: {} };
+    const former = (path: string, text: string) => fileFrom(`${path}.before-101010-abcdef.orig`, Buffer.from(text));
+    const back = async (path: string, text: string, machine: ScriptRunner = thisMachine) => {
+      const inventory = { ...(await seen(path)), former: [former(path, text)] };
+      return (await askOn(machine, { ...world, inventory }, stays)).ansible;
+    };
+    const yaml = (lines: readonly string[]) =>
+      `masters:\n  hosts:\n${lines.map((line) => `    ${line}\n`).join("")}etcd:\n  hosts:\n    master-3.example.com:\n`;
+    const masters = [0, 1, 2, 3].map((n) => `master-${n}.example.com: { x: ${n} }`);
+
+    it("and agrees, of INI and of YAML", { skip: withoutAnsible }, async () => {
+      const agreed = { agrees: true, back: ["master-3.example.com"] };
+      assert.deepEqual(await back(put("hosts", inventoryText(3)), inventoryText(4)), agreed);
+      assert.deepEqual(await back(put("hosts.yml", yaml(masters.slice(0, 3))), yaml(masters)), agreed);
+    });
+
+    const differences: [what: string, program: string, says: string][] = [
+      [
+        "it would not come",
+        `echo '{"etcd": {"hosts": ["master-3.example.com"]}}'`,
+        "master-3.example.com would not be there",
+      ],
+      [
+        "it would leave another group",
+        `case $* in *after*) echo '{"a": {"hosts": ["master-3.example.com"]}, "c": {"hosts": ["master-3.example.com"]}}' ;; *) echo '{"b": {"hosts": ["master-3.example.com"]}}' ;; esac`,
+        "master-3.example.com would leave the group b",
+      ],
+      [
+        "another would come with it",
+        `case $* in *after*) echo '{"a": {"hosts": ["m9", "master-3.example.com"]}}' ;; *) echo '{}' ;; esac`,
+        "m9 would join the group a",
+      ],
+    ];
+    for (const [what, program, difference] of differences)
+      it(`and says that ${what}`, async () => {
+        const says = await back(put("hosts", inventoryText(3)), inventoryText(4), withProgram(program));
+        assert.deepEqual(says, { difference, back: ["master-3.example.com"] });
+      });
   });
 
   it("where it is not installed", async () => {

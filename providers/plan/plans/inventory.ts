@@ -1,6 +1,6 @@
 /** AnsibleInventory. */
 import { type AuthorityName, authorities, keeperAfter } from "../authority.ts";
-import { fileFrom, isReachable } from "../facts.ts";
+import { isReachable } from "../facts.ts";
 import { editInventories, type FileEdit, type First } from "../inventory-edit.ts";
 import {
   type InventoryFacts,
@@ -14,28 +14,46 @@ import { namesIn, readInventories } from "../inventory-files.ts";
 import { Refusal, Unasked } from "../refusal.ts";
 import { type Change, type Step, identityOf, type World } from "../steps.ts";
 import { type Planner, nobodyLeaves } from "./asked.ts";
+import { type Own, commitSteps, dirtyOf, ownRemovals } from "./inventory-commit.ts";
 
 export { inventoryForm } from "../inventory-groups.ts";
 
 /** The retired hosts leave every group of the inventory; the holders of the authorities are first in theirs. */
 export const planInventory: Planner = (world, change) => {
-  if (nobodyLeaves(change)) return [];
+  if (nobodyLeaves({ ...change, leaving: { ...change.retired, ...change.leaving } })) return [];
   const { inventory } = world;
-  if (!isReachable(inventory)) throw new Unasked(`the inventory could not be read: ${inventory.unreachable}`);
+  if (!isReachable(inventory)) {
+    if (nobodyLeaves(change)) return [];
+    throw new Unasked(`the inventory could not be read: ${inventory.unreachable}`);
+  }
   try {
     // the variables first: by an alias they are found only while the inventory has it
-    const edits = editSteps(inventory, world, change);
-    const steps = [...moveSteps(inventory, change), ...edits, ...commitSteps(inventory, edits, world, change)];
-    if (world.ansible === undefined || !("difference" in world.ansible) || steps.every((one) => !("edit" in one)))
-      return steps;
-    throw new Refusal(
-      `ansible-inventory does not agree with the edit: ${world.ansible.difference}; take the host out by hand`,
-    );
+    const edits = nobodyLeaves(change) ? [] : editSteps(inventory, world, change);
+    const moves = nobodyLeaves(change) ? [] : moveSteps(inventory, change);
+    const own = ownRemovals(inventory, change, firsts(world, change));
+    const flaw = flawOf(inventory, { edits, own }, world, change);
+    if (flaw !== undefined) throw new Refusal(flaw);
+    const so = { edits, own, hosts: Object.keys(change.leaving) };
+    return [...moves, ...edits, ...commitSteps(inventory, so, { what: "retired", doing: takingOut }, change)];
   } catch (error) {
     if (error instanceof Refusal) throw new Refusal(`${whereOf(change)}: ${placeOf(inventory)}: ${error.message}`);
     throw error;
   }
 };
+
+function flawOf(
+  inventory: InventoryFacts,
+  { edits, own }: { edits: readonly Step[]; own: Own },
+  { ansible }: World,
+  change: Change,
+): string | undefined {
+  if (edits.length === 0) return undefined;
+  return ansible !== undefined && ansible.back === undefined && "difference" in ansible
+    ? `ansible-inventory does not agree with the edit: ${ansible.difference}; take the host out by hand`
+    : dirtyOf(inventory, edits, own, change);
+}
+
+const takingOut = (hosts: readonly string[]): string => `take ${hosts.join(", ")} out of every group`;
 
 const whereOf = ({ settings }: Change): string => settings.inventory.host ?? "this machine";
 const isLocal = ({ settings }: Change): boolean => settings.inventory.host === undefined;
@@ -77,66 +95,9 @@ const editsOf = (files: readonly InventoryFileFacts[], world: World, change: Cha
 
 const doingOf = ({ dropped, moved }: FileEdit, change: Change): string =>
   [
-    ...(dropped ? [`take ${Object.keys(change.leaving).join(", ")} out of every group`] : []),
+    ...(dropped ? [takingOut(Object.keys(change.leaving))] : []),
     ...moved.map(({ group, host: { name } }) => `put ${name} first in [${group}], since it holds the CA`),
   ].join(", ");
-
-/** One commit for each work tree: of what is edited now, and of what an earlier run edited and did not commit. */
-function commitSteps(inventory: InventoryFacts, edits: readonly Step[], world: World, change: Change): Step[] {
-  if (!change.settings.inventory.commit) return [];
-  const files = filesOf(inventory);
-  const edited = files.filter(({ path }) =>
-    edits.some((step) => step.do === "edit-inventory" && step.edit.before.path === path),
-  );
-  const dirty = edited.find(({ git }) => git?.state === "changed");
-  if (dirty !== undefined)
-    throw new Refusal(
-      `${dirty.path} has changes that are not committed, and inventory.commit would commit them too: commit or stash them first`,
-    );
-  const left = leftUncommitted(
-    files.filter((file) => !edited.includes(file)),
-    files,
-    world,
-    change,
-  );
-  const titles = new Map([...left, ...edits.map((step) => [editOf(step), step.title] as const)]);
-  const tracked = files.filter(({ path, git }) => titles.has(path) && git !== undefined && git.state !== "untracked");
-  return [...new Set(tracked.flatMap(({ git }) => git?.top ?? []))].map((top): Step => {
-    const own = tracked.filter(({ git }) => git?.top === top);
-    const body = own.map(({ path }) => `- ${titles.get(path) ?? ""}`).join("\n");
-    const message = `openshift-masters: ${Object.keys(change.leaving).join(", ")} retired\n\n${body}\n`;
-    const paths = own.map(({ path, real = path }) => real);
-    // git may refuse (a hook, no author): the edit stands, and the next run tries again
-    return {
-      do: "commit-inventory",
-      host: whereOf(change),
-      apart: true,
-      commit: { top, paths, message },
-      title: `${top}: commit ${paths.join(", ")}`,
-    };
-  });
-}
-
-const editOf = (step: Step): string => (step.do === "edit-inventory" ? step.edit.before.path : "");
-
-/** Files whose change since the last commit is our edit to the byte: path → title. */
-function leftUncommitted(
-  unedited: readonly InventoryFileFacts[],
-  files: readonly InventoryFileFacts[],
-  world: World,
-  change: Change,
-): [string, string][] {
-  const changed = unedited.filter(({ git }) => git?.state === "changed" && git.head !== undefined);
-  if (changed.length === 0) return [];
-  const before = files.map((file) =>
-    changed.includes(file) ? { ...file, ...fileFrom(file.path, file.git?.head ?? new Uint8Array()) } : file,
-  );
-  const again = editsOf(before, world, change);
-  return changed.flatMap(({ path, text }) => {
-    const edit = again.find((one) => one.path === path);
-    return edit?.text === text ? [[path, `${path}: ${doingOf(edit, change)}`] as [string, string]] : [];
-  });
-}
 
 function inGit({ git }: InventoryFileFacts, change: Change): string[] {
   if (git === undefined) return [];

@@ -1,17 +1,14 @@
-/** Load balancers, the inventory, other nodes, room for the backups, and every edit tried beforehand. */
+/** Load balancers, other nodes, room for the backups, and every edit tried beforehand. */
 import { type BalancerFacts, isReachable } from "../facts.ts";
 import { type FileEntry, bindsFor } from "../haproxy.ts";
 import { portOf } from "../haproxy-probe.ts";
 import type { HostIdentity } from "../host.ts";
-import { type InventoryFacts, filesOf, placeOf } from "../inventory-facts.ts";
-import { orderOf } from "../inventory-files.ts";
 import { observedMembers, viewOfSurvivors } from "../members.ts";
 import { apiLines, clusterPlanners, endpointOf, identityThere, isMaintained, isRowOf } from "../plans.ts";
 import { nobodyLeaves } from "../plans/asked.ts";
-import { varsOfLeaving } from "../plans/inventory.ts";
-import { escapeControls, shortened } from "../quote.ts";
+import { escapeControls } from "../quote.ts";
 import { apiOf } from "../settings.ts";
-import { type Change, type World, entries, identityOf } from "../steps.ts";
+import { type Change, entries } from "../steps.ts";
 import { decide } from "../topology.ts";
 import { type Judgement, type Check, names, orNothing, refusalOf } from "./judgement.ts";
 
@@ -115,58 +112,6 @@ function seams(name: string, facts: BalancerFacts): string[] {
             `${name}: a reload may drop connections, since no stats socket has \`expose-fd listeners\`, and haproxy ${facts.version} ${works ? "is older than 2.6, from which on workers are known to hand the sockets over" : "runs without workers (-W, -Ws)"}`,
           ]),
   ];
-}
-
-export const inventory: Check = (world, change, before) => {
-  const { path, host } = change.settings.inventory;
-  const found = isReachable(world.inventory) ? placeOf(world.inventory) : "the inventory that Ansible takes by default";
-  const where = `${host ?? "this machine"}: ${path ?? found}`;
-  if (!isReachable(world.inventory))
-    return { refusals: [`the inventory cannot be read (${where}): ${world.inventory.unreachable}`] };
-  const files = filesOf(world.inventory);
-  const identities = names(change.survivors).map((name) => identityOf(name, change.survivors));
-  let listed: readonly string[] = [];
-  const wrong = refusalOf(() => {
-    listed = orderOf(files, "masters", identities);
-  }).map((why) => `the inventory is not understood (${where}): ${why}`);
-  if (wrong.length > 0) return { refusals: wrong };
-  const missing = names(change.survivors)
-    .filter((name) => !listed.includes(name))
-    .map((name) => `${name} is declared and not in [masters] of the inventory (${where})`);
-  const notes = [...around(world.inventory, change), ...askedAnsible(world)].map(
-    (note) => `${host ?? "this machine"}: ${escapeControls(note)}`,
-  );
-  return before === undefined ? { refusals: missing, notes } : { notes: [...missing, ...notes] };
-};
-
-/** What lies beside the inventory and bears on the change. */
-function around(inventory: InventoryFacts, change: Change): string[] {
-  const { notRead = [], named = [], through } = inventory;
-  const own = nobodyLeaves(change) ? [] : (orNothing(() => varsOfLeaving(inventory, change)) ?? []);
-  const isOwn = (path: string): boolean => own.some((one) => path === one || path.startsWith(`${one}/`));
-  return [
-    ...(through === undefined ? [] : [`the inventory is ${placeOf(inventory)}, ${through}`]),
-    ...(notRead.length === 0
-      ? []
-      : [`Ansible does not read these files of the inventory's folder: ${shortened(notRead, 10)}`]),
-    ...(change.settings.inventory.moveHostVars ? [] : own).map(
-      (path) =>
-        `${path} has variables of a host that leaves, and stays; openshift-masters:inventory.moveHostVars moves it aside`,
-    ),
-    ...named
-      .filter(({ path }) => !isOwn(path))
-      .map(
-        ({ path, lines }) =>
-          `${path} names a host that leaves (line ${shortened(lines.map(String), 10)}): look whether that is still right`,
-      ),
-  ];
-}
-
-function askedAnsible({ ansible }: World): string[] {
-  if (ansible === undefined || "difference" in ansible) return [];
-  return "agrees" in ansible
-    ? ["ansible-inventory, asked on copies, agrees that nothing but the leaving hosts would leave the inventory"]
-    : [`ansible-inventory was not asked (${ansible.unasked}): our own resolver alone proves the inventory's edit`];
 }
 
 export const nodes: Check = (world) => ({

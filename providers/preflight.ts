@@ -6,6 +6,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
 import type { Kind } from "./lifecycle.ts";
 import { judge } from "./plan/preflight.ts";
+import { halfRetired } from "./plan/strangers.ts";
 
 export interface PreflightArgs {
   /** Host name → address. */
@@ -30,4 +31,5 @@ export const preflight = {
   asks: ["budgets", "sweep", "census", "ansible"],
   plan: () => [],
   judge,
+  adopts: halfRetired,
 } satisfies Kind;

@@ -18,6 +18,7 @@ import { gone, lease, returned } from "./preflight/gone.ts";
 import { leavingHosts, authority } from "./preflight/leaving.ts";
 import { balancers, inventory, nodes, room, editable, endpoints } from "./preflight/places.ts";
 import { named } from "./preflight/sweep.ts";
+import { undeclared } from "./preflight/undeclared.ts";
 import type { Change, World } from "./steps.ts";
 
 export type { Judgement } from "./preflight/judgement.ts";
@@ -31,6 +32,7 @@ export function judge(world: World, change: Change, before: Hosts | undefined): 
     direction,
     survivors,
     members,
+    undeclared,
     quorumAndRisks,
     etcdHealth,
     declaredIsThere,

@@ -46,6 +46,7 @@ import { pooled } from "./pool.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
+import { askStrangers } from "./strangers.ts";
 import { sweep } from "./sweep.ts";
 import { thisMachine } from "./this-machine.ts";
 
@@ -55,6 +56,7 @@ const extras: Readonly<Record<Extra, (session: Session, world: World, change: Ch
   budgets: askBudgets,
   census: askCensus,
   ansible: askAnsible,
+  strangers: askStrangers,
   // they are part of every look; whoever asks for them wants to know how they are now
   nodes: () => Promise.resolve({}),
 };
@@ -79,6 +81,8 @@ export class Session {
   readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
   /** Who leaves or has left, as Preflight's check, the first of the chain, knows it: name → address. */
   leaving: Hosts = {};
+  /** Of these, those whose retirement was begun with a state that is lost: a resource that is new has to do its part of it as if they left now. */
+  unfinished: Hosts = {};
   /** Where server lines stand or stood, as the load balancers' checks of this process found it: load balancer → sketch. */
   readonly sketches: Record<string, Sketch> = {};
   readonly #seen = new Map<string, { at: number; seen: Promise<object> }>();
@@ -160,7 +164,7 @@ export class Session {
   async #observe(change: Change, retired: ReadonlySet<string>): Promise<Omit<World, "nodes">> {
     const now = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => !retired.has(name)));
     const [masters, balancers, inventory, cluster, local] = await Promise.all([
-      this.#masters({ ...change.survivors, ...now }),
+      this.masters({ ...change.survivors, ...now }),
       this.#balancers(change),
       this.#inventory(change),
       this.#cluster(change),
@@ -175,7 +179,7 @@ export class Session {
     { masters }: World,
     left: readonly [string, string][],
   ): Promise<Pick<World, "masters" | "archives">> {
-    const all = left.length === 0 ? masters : { ...masters, ...(await this.#masters(Object.fromEntries(left))) };
+    const all = left.length === 0 ? masters : { ...masters, ...(await this.masters(Object.fromEntries(left))) };
     return { masters: all, archives: await this.#archives(change, all) };
   }
 
@@ -202,7 +206,8 @@ export class Session {
     );
   }
 
-  #masters(hosts: Hosts): Promise<Record<string, MasterFacts | Unreachable>> {
+  /** Looks at masters, anew. */
+  masters(hosts: Hosts): Promise<Record<string, MasterFacts | Unreachable>> {
     return this.#all(hosts, (name, address) =>
       this.#probe(
         name,

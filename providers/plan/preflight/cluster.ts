@@ -4,6 +4,7 @@ import { memberOf, membersOf, observedMembers, viewOfSurvivors } from "../member
 import { type World, entries } from "../steps.ts";
 import { type Removal, type Standing, decide, faultTolerance, quorum } from "../topology.ts";
 import { type Check, names, orNothing, refusalOf } from "./judgement.ts";
+import { toldMembers } from "./undeclared.ts";
 
 export const direction: Check = (_world, change, before) => {
   if (before === undefined) return {};
@@ -67,7 +68,7 @@ function sameMachine(world: World, name: string): string[] {
   );
 }
 
-export const members: Check = (world, change) => {
+export const members: Check = (world, change, before) => {
   const view = viewOfSurvivors(world, change);
   if (view === undefined) return { refusals: ["no master that stays could say who the etcd members are"] };
   const hosts = { ...change.leaving, ...change.survivors };
@@ -75,6 +76,7 @@ export const members: Check = (world, change) => {
   const known = new Map(
     names(hosts).flatMap((name) => membersOf(name, hosts, list).map((member) => [member.id, name] as const)),
   );
+  const told = toldMembers(world, change, before);
   const differing = names(change.survivors).filter((name) => {
     const facts = world.masters[name];
     return (
@@ -93,7 +95,7 @@ export const members: Check = (world, change) => {
   return {
     refusals: [
       ...list
-        .filter((member) => !known.has(member.id))
+        .filter((member) => !known.has(member.id) && !told.has(member.id))
         .map(
           (member) =>
             `etcd has a member that is not declared: ${member.id} (${member.name || "unstarted"}, ${member.peerURLs.join(" ")}): declare its master, or remove it by hand`,

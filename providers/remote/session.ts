@@ -24,7 +24,7 @@ import {
   withFormer,
 } from "../plan/inventory-facts.ts";
 import { clusterProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
-import { clusterPlanners } from "../plan/plans.ts";
+import { isLeft } from "../plan/plans.ts";
 import { missingFrom } from "../plan/plans/inventory-return.ts";
 import { messageOf } from "../plan/refusal.ts";
 import { wordsOf } from "../plan/sweep-words.ts";
@@ -341,18 +341,6 @@ export class Session {
     this.#held = undefined;
     await this.connections.close();
   }
-}
-
-/** Does anything in the cluster still name the leaving host? Asked without visiting the host itself. */
-function isLeft(world: World, change: Change): boolean {
-  return clusterPlanners(change).some((plan) => {
-    try {
-      // a server that is out of service names nobody: an administrator may have taken it out
-      return plan(world, change).some((step) => step.do !== "put-back");
-    } catch {
-      return true;
-    }
-  });
 }
 
 function orUnreachable<T extends object>(ask: () => T): T | Unreachable {

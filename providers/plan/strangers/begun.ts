@@ -53,8 +53,10 @@ export function isBegun(stranger: Stranger, host: MasterFacts, world: World, cha
   if (Object.keys(takenOut(stranger, world, change)).length > 0) return true;
   const isIn = (place: "member" | "node") => stranger.sightings.some((one) => one.place === place);
   const hasPools = Object.values(change.settings.loadBalancers).some(({ kind }) => kind === "haproxy");
+  // masters without etcd exist: only one that had it has lost it
+  const hadEtcd = host.etcdData || host.disabledPods.includes("etcd.yaml");
   const left =
-    !isIn("member") ||
+    (!isIn("member") && hadEtcd) ||
     !isIn("node") ||
     (hasPools
       ? poolsWithout(stranger, world, change).length > 0

@@ -43,12 +43,12 @@ const namesAt = (set: readonly Sighting[], place: Sighting["place"]): string[] =
 export function contradictions({ sightings, addresses }: Stranger): string[] {
   const several = (["node", "masters"] as const).flatMap((place) => {
     const names = [...new Set(namesAt(sightings, place))];
-    return names.length > 1 ? [`one address has several names (${names.map((n) => told(sightings, n)).join(", ")})`] : [];
+    return names.length > 1 ? [`one address has several names (${names.map((one) => told(sightings, one)).join("; ")})`] : [];
   });
   return [
     ...several,
     ...(addresses.length > 1
-      ? [`one name has several addresses (${addresses.map((one) => told(sightings, one)).join(", ")})`]
+      ? [`one name has several addresses (${addresses.map((one) => told(sightings, one)).join("; ")})`]
       : []),
   ];
 }

@@ -34,8 +34,8 @@ export interface Kind {
   unasked?(world: World): Readonly<Record<string, string>>;
   /** The plan does not follow from the world: it is carried out at every create and update (a fresh backup). */
   readonly always?: boolean;
-  /** May it be done? Only Preflight asks. */
-  judge?(world: World, change: Change, before: Hosts | undefined): Judgement;
+  /** May it be done? Only Preflight asks. `olds`: what the state remembers. */
+  judge?(world: World, change: Change, before: Hosts | undefined, olds: Inputs): Judgement;
   /** Hosts whose retirement was begun with a state that is lost: they leave by the change that adopts the cluster. Asked where there is no state, of the chain's first alone. */
   adopts?(world: World, change: Change): Hosts;
   /** What `check` adds to the inputs, from what was seen and the inputs of before: what has to be known when it can be seen no more. */
@@ -194,7 +194,7 @@ class Lifecycle {
     const end = Date.now() + patience * 1000;
     for (let told = false; ; told = true) {
       const { world, change } = await this.#session().look(asked.change, asked.retired, asks);
-      const judgement = this.#kind.judge?.(world, change, before) ?? { refusals: [], passing: [], notes: [] };
+      const judgement = this.#kind.judge?.(world, change, before, olds) ?? { refusals: [], passing: [], notes: [] };
       const refusals = [...judgement.refusals, ...judgement.passing];
       const waits = judgement.passing.length > 0 && judgement.refusals.length === 0 && Date.now() < end;
       if (!waits) return { ...asked, world, change, judgement: { ...judgement, refusals } };

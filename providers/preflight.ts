@@ -5,6 +5,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
 import type { Kind } from "./lifecycle.ts";
+import { knownIn, remembered } from "./plan/known.ts";
 import { judge } from "./plan/preflight.ts";
 import { halfRetired } from "./plan/strangers.ts";
 
@@ -30,6 +31,7 @@ export const preflight = {
   also: ["acknowledge"],
   asks: ["budgets", "sweep", "census", "ansible"],
   plan: () => [],
-  judge,
+  judge: (world, change, before, olds) => judge(world, change, before, knownIn(olds["known"])),
+  carry: (world, change, _news, olds) => ({ known: remembered(world, change, knownIn(olds["known"])) }),
   adopts: halfRetired,
 } satisfies Kind;

@@ -1,6 +1,7 @@
 /** What was seen of the hosts, as data: the output of the probes, taken apart. Nothing here is trusted beyond its form. */
 import { createHash } from "node:crypto";
 import { type CertificateFacts, certificateFacts } from "./certificates.ts";
+import type { Ahead } from "./clocks.ts";
 import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type EndpointStatus,
@@ -32,6 +33,8 @@ export interface Identity {
   readonly machineId: string;
   /** Seconds since the epoch, by the host's clock. */
   readonly time: number;
+  /** How far that is from this machine's clock; absent when nobody compared, or it could not be asked. */
+  readonly ahead?: Ahead;
 }
 
 export interface ServiceFacts {

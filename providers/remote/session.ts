@@ -1,6 +1,7 @@
 /** What all resources of a run share: the configuration, the connections, what was seen of the hosts, and the lock. */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
+import { aheadOf } from "../plan/clocks.ts";
 import {
   type BalancerFacts,
   type ClusterFacts,
@@ -208,14 +209,13 @@ export class Session {
 
   /** Looks at masters, anew. */
   masters(hosts: Hosts): Promise<Record<string, MasterFacts | Unreachable>> {
-    return this.#all(hosts, (name, address) =>
-      this.#probe(
-        name,
-        address,
-        masterProbe({ address, backupDirectory: this.settings.backup.directory }),
-        masterFacts,
-      ),
-    );
+    const { directory } = this.settings.backup;
+    return this.#all(hosts, async (name, address) => {
+      const asked = Date.now();
+      const facts = await this.#probe(name, address, masterProbe({ address, backupDirectory: directory }), masterFacts);
+      const ahead = isReachable(facts) ? aheadOf(facts.identity.time, asked, Date.now()) : undefined;
+      return isReachable(facts) && ahead ? { ...facts, identity: { ...facts.identity, ahead } } : facts;
+    });
   }
 
   #balancers(change: Change): Promise<Record<string, BalancerFacts | Unreachable>> {

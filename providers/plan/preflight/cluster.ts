@@ -2,6 +2,7 @@
 import { isReachable } from "../facts.ts";
 import { memberOf, membersOf, observedMembers, viewOfSurvivors } from "../members.ts";
 import { type World, entries } from "../steps.ts";
+import { isOff } from "../strangers/begun.ts";
 import { type Removal, type Standing, decide, faultTolerance, quorum } from "../topology.ts";
 import { type Check, names, orNothing, refusalOf } from "./judgement.ts";
 import { toldMembers } from "./undeclared.ts";
@@ -110,7 +111,7 @@ export const members: Check = (world, change, before) => {
         .filter((name) => membersOf(name, hosts, list).length === 0)
         .map(
           (name) =>
-            `${name} is declared and is not a member of etcd: scale up with openshift-ansible first, then \`pulumi up\` adopts it`,
+            `${name} is declared and is not a member of etcd: scale up with openshift-ansible first, then \`pulumi up\` adopts it${isRetired(world, name) ? "; or, as its API's manifest is in disabled/ like that of a retired master, delete its line" : ""}`,
         ),
       ...differing.map(
         (name) =>
@@ -119,6 +120,11 @@ export const members: Check = (world, change, before) => {
       ...names(hosts).flatMap((name) => refusalOf(() => memberOf(name, hosts, list))),
     ],
   };
+};
+
+const isRetired = (world: World, name: string): boolean => {
+  const facts = world.masters[name];
+  return isReachable(facts) && isOff(facts);
 };
 
 export const quorumAndRisks: Check = (world, change) => {

@@ -38,8 +38,10 @@ export interface Kind {
   unasked?(world: World): Readonly<Record<string, string>>;
   /** The plan does not follow from the world: it is carried out at every create and update (a fresh backup). */
   readonly always?: boolean;
-  /** May it be done? Only Preflight asks. */
-  judge?(world: World, change: Change, before: Hosts | undefined): Judgement;
+  /** May it be done? Only Preflight asks. `olds`: what the state remembers. */
+  judge?(world: World, change: Change, before: Hosts | undefined, olds: Inputs): Judgement;
+  /** Hosts whose retirement was begun with a state that is lost: they leave by the change that adopts the cluster. Asked where there is no state, of the chain's first alone. */
+  adopts?(world: World, change: Change): Hosts;
   /** What `check` adds to the inputs, from what was seen and the inputs of before: what has to be known when it can be seen no more. */
   carry?(world: World, change: Change, news: Inputs, olds: Inputs): Inputs;
   /** What later resources of the run have to know of its inputs: where server lines stand, load balancer → sketch. */
@@ -54,7 +56,7 @@ export interface Kind {
   notes?(world: World, change: Change, outputs: Outputs): string[];
 }
 
-const own = new Set(["retired", "files", "pending", "unreachable", "record", "__provider"]);
+const own = new Set(["retired", "unfinished", "files", "pending", "unreachable", "record", "__provider"]);
 
 /** `https://192.168.55.8:2380`, `192.168.55.8:8443`, `192.168.55.8` → `192.168.55.8`. */
 export const addressIn = (value: string): string =>
@@ -82,12 +84,15 @@ interface Asked {
   readonly retired: ReadonlySet<string>;
 }
 
-/** The change that these inputs ask for: masters of the old list that the new one has not, and those retired before. */
-function changeOf(kind: Kind, settings: Settings, news: Inputs, olds: Inputs = {}): Asked {
+/**
+ * The change that these inputs ask for: masters of the old list that the new one has not, and those retired before.
+ * @param unfinished of the latter, those that a resource without an old list has to treat as leaving now
+ */
+function changeOf(kind: Kind, settings: Settings, news: Inputs, olds: Inputs = {}, unfinished: Hosts = {}): Asked {
   const survivors = addresses(news[kind.list]);
   const before = { ...mapOf(olds["retired"]), ...mapOf(news["retired"]) };
   const leaving = without({ ...before, ...addresses(olds[kind.list]) }, survivors);
-  const now = without(addresses(olds[kind.list]), survivors);
+  const now = without(kind.list in olds ? addresses(olds[kind.list]) : unfinished, survivors);
   return {
     change: { survivors, leaving, settings },
     retired: new Set(Object.keys(leaving).filter((name) => !(name in now))),
@@ -132,17 +137,23 @@ class Lifecycle {
         failures: [{ property: kind.list, reason: `${kind.list} must be a map of host name to address` }],
       };
     const session = this.#session();
-    // a resource that is new (a load balancer declared today) has to know who leaves, or has left, as the others do
-    const asked = changeOf(
-      kind,
-      session.settings,
-      news,
-      kind.list in olds ? olds : { ...olds, retired: session.leaving },
-    );
-    const retired = asked.change.leaving;
-    if (kind.judge !== undefined) session.leaving = retired;
-    const inputs = { ...news, ...(Object.keys(retired).length === 0 ? {} : { retired }) };
+    let inputs = news;
     try {
+      if (kind.adopts !== undefined) session.unfinished = await this.#unfinished(olds, news);
+      // a resource that is new (a load balancer declared today) has to know who leaves, or has left, as the others do
+      const leaving = kind.adopts === undefined ? session.leaving : session.unfinished;
+      const asked = changeOf(
+        kind,
+        session.settings,
+        news,
+        kind.list in olds ? olds : { ...olds, retired: leaving },
+        session.unfinished,
+      );
+      const retired = asked.change.leaving;
+      if (kind.judge !== undefined) session.leaving = retired;
+      inputs = { ...news, ...(Object.keys(retired).length === 0 ? {} : { retired }) };
+      if (kind.adopts !== undefined && Object.keys(session.unfinished).length > 0)
+        inputs["unfinished"] = session.unfinished;
       const { world, change, judgement } = await this.#judged(asked, olds, news);
       for (const note of judgement.notes) this.#say(news, `note: ${note}`);
       if (judgement.refusals.length > 0)
@@ -170,13 +181,24 @@ class Lifecycle {
     }
   }
 
+  /** At adoption what the cluster shows; later what the state remembers, until those masters are declared again. */
+  async #unfinished(olds: Inputs, news: Inputs): Promise<Hosts> {
+    const kind = this.#kind;
+    const survivors = addresses(news[kind.list]);
+    if (kind.list in olds) return without(mapOf(olds["unfinished"]), survivors);
+    const { change } = changeOf(kind, this.#session().settings, news);
+    const { world } = await this.#session().look(change, new Set(), ["strangers"]);
+    return kind.adopts?.(world, change) ?? {};
+  }
+
   /** Looks and judges; waits, bounded, for what may pass by itself, as an API does that a killed run was restarting. */
   async #judged(asked: Asked, olds: Inputs, news: Inputs): Promise<Asked & { world: World; judgement: Judgement }> {
     const before = this.#kind.list in olds ? addresses(olds[this.#kind.list]) : undefined;
+    const asks = [...(this.#kind.asks ?? []), ...(before === undefined && this.#kind.adopts ? (["strangers"] as const) : [])];
     const end = Date.now() + patience * 1000;
     for (let told = false; ; told = true) {
-      const { world, change } = await this.#session().look(asked.change, asked.retired, this.#kind.asks);
-      const judgement = this.#kind.judge?.(world, change, before) ?? { refusals: [], passing: [], notes: [] };
+      const { world, change } = await this.#session().look(asked.change, asked.retired, asks);
+      const judgement = this.#kind.judge?.(world, change, before, olds) ?? { refusals: [], passing: [], notes: [] };
       const refusals = [...judgement.refusals, ...judgement.passing];
       const waits = judgement.passing.length > 0 && judgement.refusals.length === 0 && Date.now() < end;
       if (!waits) return { ...asked, world, change, judgement: { ...judgement, refusals } };
@@ -203,7 +225,7 @@ class Lifecycle {
   async carryOut(news: Inputs, olds: Outputs): Promise<Outputs> {
     const kind = this.#kind;
     const session = this.#session();
-    const asked = changeOf(kind, session.settings, news, olds);
+    const asked = changeOf(kind, session.settings, news, olds, session.unfinished);
     const record = structuredClone((olds["record"] ?? {}) as Record<string, { at: string; steps: object[] }>);
     const so: Carried = { begun: new Set(), done: new Set(), records: [], left: new Map() };
     let steps: Step[] = [];

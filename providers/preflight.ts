@@ -5,7 +5,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
 import type { Kind } from "./lifecycle.ts";
+import { knownIn, remembered } from "./plan/known.ts";
 import { judge } from "./plan/preflight.ts";
+import { halfRetired } from "./plan/strangers.ts";
 
 export interface PreflightArgs {
   /** Host name → address. */
@@ -29,5 +31,7 @@ export const preflight = {
   also: ["acknowledge"],
   asks: ["budgets", "sweep", "census", "ansible", "git"],
   plan: () => [],
-  judge,
+  judge: (world, change, before, olds) => judge(world, change, before, knownIn(olds["known"])),
+  carry: (world, change, _news, olds) => ({ known: remembered(world, change, knownIn(olds["known"])) }),
+  adopts: halfRetired,
 } satisfies Kind;

@@ -1,6 +1,7 @@
 /** What was seen of the hosts, as data: the output of the probes, taken apart. Nothing here is trusted beyond its form. */
 import { createHash } from "node:crypto";
 import { type CertificateFacts, certificateFacts } from "./certificates.ts";
+import type { Ahead } from "./clocks.ts";
 import type { EtcdctlVia } from "./etcdctl-command.ts";
 import {
   type EndpointStatus,
@@ -32,6 +33,8 @@ export interface Identity {
   readonly machineId: string;
   /** Seconds since the epoch, by the host's clock. */
   readonly time: number;
+  /** How far that is from this machine's clock; absent when nobody compared, or it could not be asked. */
+  readonly ahead?: Ahead;
 }
 
 export interface ServiceFacts {
@@ -167,9 +170,22 @@ export interface PodFacts {
   readonly phase: string;
 }
 
+/** A Node; what a test or an older probe does not tell is absent. */
+export interface NodeSeen {
+  readonly name: string;
+  readonly unschedulable: boolean;
+  readonly ready: boolean;
+  /** Its InternalIP, the first; empty without one. */
+  readonly address?: string;
+  /** Its labels say that it is a master. */
+  readonly master?: boolean;
+  /** Seconds since the epoch; 0: unknown. */
+  readonly created?: number;
+}
+
 /** The cluster's own view; each part undefined when it could not be asked. */
 export interface ClusterFacts {
-  readonly nodes: readonly { name: string; unschedulable: boolean; ready: boolean }[];
+  readonly nodes: readonly NodeSeen[];
   readonly endpoints: { readonly addresses: readonly string[]; readonly ports: Readonly<Record<string, number>> };
   /** Who holds the controllers' lease, a host name; empty when nobody or unknown. */
   readonly controllers: string;
@@ -428,6 +444,10 @@ export function nodeFacts(stdout: string): NodeFacts {
   };
 }
 
+/** In `map[a:b …]`, as 3.11 prints labels, and in JSON, as later ones do; the last form is that of nodes that label themselves. */
+const masterLabel =
+  /[[{ ,"](?:node-role\.kubernetes\.io\/(?:master|control-plane)"?:|openshift\.io\/role"?: ?"?master\b)/;
+
 /** Facts from `clusterProbe`. */
 export function clusterFacts(stdout: string): ClusterFacts {
   const parts = partsOf(stdout);
@@ -443,10 +463,17 @@ export function clusterFacts(stdout: string): ClusterFacts {
   return {
     nodes:
       parts.get("nodes")?.state === 0
-        ? rows("nodes").map(([name = "", unschedulable, ready]) => ({
+        ? rows("nodes").map(([name = "", unschedulable, ready, addresses, created = "", labels = ""]) => ({
             name,
             unschedulable: unschedulable === "true",
             ready: ready === "True",
+            ...(addresses === undefined
+              ? {}
+              : {
+                  address: addresses.split(" ")[0] ?? "",
+                  master: masterLabel.test(labels),
+                  created: Math.floor(Date.parse(created) / 1000) || 0,
+                }),
           }))
         : [],
     endpoints: {

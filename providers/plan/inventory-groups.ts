@@ -102,6 +102,6 @@ const textOf = (host: ResolvedHost, key: string, formerly: string): string | und
   (variableOf(host, key) ?? variableOf(host, formerly))?.text;
 
 /** Ansible reads a value as a Python literal: `"'10.0.0.1'"` still has a pair of quotes after the shell-like split. */
-function stringOf(text: string): string {
+export function stringOf(text: string): string {
   return /^\s*(["'])(.*)\1\s*(?:#.*)?$/.exec(text)?.[2] ?? text;
 }

@@ -7,7 +7,7 @@ import { planMasterConfig } from "./plans/master-config.ts";
 import { planFlannel, planEndpoints } from "./plans/network.ts";
 import { planStaticPods } from "./plans/static-pods.ts";
 import { planInventory } from "./plans/inventory.ts";
-import type { Change } from "./steps.ts";
+import type { Change, World } from "./steps.ts";
 
 export type { Planner } from "./plans/asked.ts";
 export { planAuthority } from "./plans/authority.ts";
@@ -53,3 +53,14 @@ export const chainPlanners = (change: Change): { readonly type: string; readonly
 /** Of these, each whose plan names what a leaving host still holds in the cluster: what runs on the host itself is not asked. */
 export const clusterPlanners = (change: Change): Planner[] =>
   chainPlanners(change).flatMap(({ type, plan }) => (type === "StaticPods" ? [] : [plan]));
+
+/** Does anything in the cluster still name the leaving hosts? Asked without visiting the hosts themselves; what cannot be told counts as yes. */
+export const isLeft = (world: World, change: Change): boolean =>
+  clusterPlanners(change).some((plan) => {
+    try {
+      // a server that is out of service names nobody: an administrator may have taken it out
+      return plan(world, change).some((step) => step.do !== "put-back");
+    } catch {
+      return true;
+    }
+  });

@@ -138,7 +138,7 @@ fi
 /** What the cluster says of itself, asked on one master as system:admin. `leaving` hosts' pods are listed too. */
 export function clusterProbe(leaving: readonly string[]): string {
   const pods = `{range .items[*]}{.metadata.namespace}{"|"}{.metadata.name}{"|"}{.metadata.ownerReferences[0].kind}{"|"}{.metadata.annotations.kubernetes\\.io/config\\.mirror}{"|"}{.spec.volumes[*].emptyDir}{"|"}{.status.phase}{"\\n"}{end}`;
-  const nodes = `{range .items[*]}{.metadata.name}{"|"}{.spec.unschedulable}{"|"}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}`;
+  const nodes = `{range .items[*]}{.metadata.name}{"|"}{.spec.unschedulable}{"|"}{.status.conditions[?(@.type=="Ready")].status}{"|"}{.status.addresses[?(@.type=="InternalIP")].address}{"|"}{.metadata.creationTimestamp}{"|"}{.metadata.labels}{"\\n"}{end}`;
   const holder = `{.metadata.annotations.control-plane\\.alpha\\.kubernetes\\.io/leader}`;
   return `${prelude}
 # oc keeps a cache below HOME: in /proc it cannot, and nothing is written

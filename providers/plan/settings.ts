@@ -7,9 +7,11 @@ import { Refusal } from "./refusal.ts";
 import { bracketed, canonicalAddress } from "./same-host.ts";
 
 const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
-const isHostName = (text: string): boolean => text.length <= 253 && text.split(".").every((part) => label.test(part));
+/** A host name as of RFC 1123, in lower case. */
+export const isHostName = (text: string): boolean => text.length <= 253 && text.split(".").every((part) => label.test(part));
 const ipv4 = /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/;
-const isAddress = (text: string): boolean =>
+/** An IP address or a host name. */
+export const isAddress = (text: string): boolean =>
   ipv4.test(text) || z.ipv6().safeParse(text).success || (isHostName(text) && !/^[\d.]+$/.test(text));
 
 /** `192.168.55.5:8443`, `[fd00::5]:8443`, `api.example.com:443`. */
@@ -123,9 +125,9 @@ const schema = z.strictObject({
     .prefault({}),
   acknowledge: z
     .array(
-      z.string().regex(/^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data):[a-z0-9.-]+)$/, {
+      z.string().regex(/^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data|machine-changed|member-changed):[a-z0-9.-]+)$/, {
         error:
-          "expected below-three-masters, even-members, host-gone:<name>, evict-bare-pods:<name> or local-data:<name>",
+          "expected below-three-masters, even-members, host-gone:<name>, evict-bare-pods:<name>, local-data:<name>, machine-changed:<name> or member-changed:<name>",
       }),
     )
     .default([]),

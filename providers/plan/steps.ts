@@ -19,6 +19,7 @@ import type { AnsibleSays } from "./inventory-ansible.ts";
 import type { Commit } from "./inventory-git.ts";
 import type { InventoryFacts } from "./inventory-facts.ts";
 import type { Settings } from "./settings.ts";
+import type { StrangerFacts } from "./strangers/facts.ts";
 import type { Finding } from "./sweep-findings.ts";
 import type { Sweep } from "./sweep.ts";
 
@@ -41,6 +42,8 @@ export interface World {
   readonly census?: Census | Unknown;
   /** What Ansible itself says of the inventory's planned edit; absent when nobody asked, or there is none. */
   readonly ansible?: AnsibleSays;
+  /** Of masters that nobody declares; absent when nobody asked, or there are none. */
+  readonly strangers?: StrangerFacts;
   /** Of the machine that runs pulumi. */
   readonly local: LocalFacts;
 }
@@ -53,7 +56,7 @@ export interface LocalFacts {
 }
 
 /** What is asked besides, in a round of its own, by those resources that need it; `nodes` are in every world, and are asked anew. */
-export type Extra = "sweep" | "budgets" | "census" | "nodes" | "ansible" | "git";
+export type Extra = "sweep" | "budgets" | "census" | "nodes" | "ansible" | "git" | "strangers";
 
 /** What is wanted: these masters stay, those leave (or have left). */
 export interface Change {

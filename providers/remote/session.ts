@@ -1,6 +1,7 @@
 /** What all resources of a run share: the configuration, the connections, what was seen of the hosts, and the lock. */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
+import { aheadOf } from "../plan/clocks.ts";
 import {
   type BalancerFacts,
   type ClusterFacts,
@@ -18,7 +19,7 @@ import type { Sketch } from "../plan/haproxy.ts";
 import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
 import { type InventoryFacts, inventoryFacts, inventoryProbe } from "../plan/inventory-facts.ts";
 import { clusterProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
-import { clusterPlanners } from "../plan/plans.ts";
+import { isLeft } from "../plan/plans.ts";
 import { missingFrom } from "../plan/plans/inventory-return.ts";
 import { messageOf } from "../plan/refusal.ts";
 import { wordsOf } from "../plan/sweep-words.ts";
@@ -42,6 +43,7 @@ import { RunRecord } from "./record/record.ts";
 import type { Held, RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
+import { askStrangers } from "./strangers.ts";
 import { sweep } from "./sweep.ts";
 import { thisMachine } from "./this-machine.ts";
 
@@ -52,6 +54,7 @@ const extras: Readonly<Record<Extra, (session: Session, world: World, change: Ch
   census: askCensus,
   ansible: askAnsible,
   git: (_session, world, change) => askWorkTree(world, change),
+  strangers: askStrangers,
   // they are part of every look; whoever asks for them wants to know how they are now
   nodes: () => Promise.resolve({}),
 };
@@ -77,6 +80,8 @@ export class Session {
   readonly date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
   /** Who leaves or has left, as Preflight's check, the first of the chain, knows it: name → address. */
   leaving: Hosts = {};
+  /** Of these, those whose retirement was begun with a state that is lost: a resource that is new has to do its part of it as if they left now. */
+  unfinished: Hosts = {};
   /** Where server lines stand or stood, as the load balancers' checks of this process found it: load balancer → sketch. */
   readonly sketches: Record<string, Sketch> = {};
   readonly #seen = new Map<string, { at: number; seen: Promise<object> }>();
@@ -164,7 +169,7 @@ export class Session {
   async #observe(change: Change, retired: ReadonlySet<string>): Promise<Omit<World, "nodes">> {
     const now = Object.fromEntries(Object.entries(change.leaving).filter(([name]) => !retired.has(name)));
     const [masters, balancers, inventory, cluster, local] = await Promise.all([
-      this.#masters({ ...change.survivors, ...now }),
+      this.masters({ ...change.survivors, ...now }),
       this.#balancers(change),
       this.#inventory(change),
       this.#cluster(change),
@@ -179,7 +184,7 @@ export class Session {
     { masters }: World,
     left: readonly [string, string][],
   ): Promise<Pick<World, "masters" | "archives">> {
-    const all = left.length === 0 ? masters : { ...masters, ...(await this.#masters(Object.fromEntries(left))) };
+    const all = left.length === 0 ? masters : { ...masters, ...(await this.masters(Object.fromEntries(left))) };
     return { masters: all, archives: await this.#archives(change, all) };
   }
 
@@ -205,15 +210,15 @@ export class Session {
     );
   }
 
-  #masters(hosts: Hosts): Promise<Record<string, MasterFacts | Unreachable>> {
-    return this.#all(hosts, (name, address) =>
-      this.#probe(
-        name,
-        address,
-        masterProbe({ address, backupDirectory: this.settings.backup.directory }),
-        masterFacts,
-      ),
-    );
+  /** Looks at masters, anew. */
+  masters(hosts: Hosts): Promise<Record<string, MasterFacts | Unreachable>> {
+    const { directory } = this.settings.backup;
+    return this.#all(hosts, async (name, address) => {
+      const asked = Date.now();
+      const facts = await this.#probe(name, address, masterProbe({ address, backupDirectory: directory }), masterFacts);
+      const ahead = isReachable(facts) ? aheadOf(facts.identity.time, asked, Date.now()) : undefined;
+      return isReachable(facts) && ahead ? { ...facts, identity: { ...facts.identity, ahead } } : facts;
+    });
   }
 
   #balancers(change: Change): Promise<Record<string, BalancerFacts | Unreachable>> {
@@ -339,18 +344,6 @@ export class Session {
     this.#held = undefined;
     await this.connections.close();
   }
-}
-
-/** Does anything in the cluster still name the leaving host? Asked without visiting the host itself. */
-function isLeft(world: World, change: Change): boolean {
-  return clusterPlanners(change).some((plan) => {
-    try {
-      // a server that is out of service names nobody: an administrator may have taken it out
-      return plan(world, change).some((step) => step.do !== "put-back");
-    } catch {
-      return true;
-    }
-  });
 }
 
 function orUnreachable<T extends object>(ask: () => T): T | Unreachable {

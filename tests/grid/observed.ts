@@ -36,13 +36,15 @@ export function metIn(run: Watched): Met[] {
     const at = timeOf(run, match.index);
     const point = pointIn(match[1] ?? "");
     const type = point.step.split(":")[0] ?? "";
+    const number = / (\d+) \(/.exec(match[1] ?? "")?.[1] ?? "";
     const rest = text.slice(match.index, found[n + 1]?.index);
-    const over = new RegExp(`\\[${type}[^\\]]*\\] (?:\\d+/\\d+ done in|the answer was lost; the hosts show it done)`);
+    // other hosts' steps may go on beside it
+    const over = new RegExp(`\\[${type}[^\\]]*\\] (?:${number}/\\d+ done in|the answer was lost; the hosts show it done)`);
     const passed = over.exec(rest);
     const isLast = n === found.length - 1;
     return {
       ...point,
-      label: labelBefore(text.slice(0, match.index), type),
+      label: labelBefore(text.slice(0, match.index), type, number),
       at,
       seen: seenOf(rest, isLast ? run : undefined, passed !== null),
       inRun:
@@ -54,8 +56,8 @@ export function metIn(run: Watched): Met[] {
 const timeOf = ({ marks, took }: Watched, length: number): number =>
   marks.find((mark) => mark.length > length)?.at ?? took;
 
-const labelBefore = (text: string, type: string): string =>
-  [...text.matchAll(new RegExp(`\\[${type}[^\\]]*\\] \\d+/\\d+ (.*?) …$`, "gm"))].at(-1)?.[1] ?? "";
+const labelBefore = (text: string, type: string, number: string): string =>
+  [...text.matchAll(new RegExp(`\\[${type}[^\\]]*\\] ${number}/\\d+ (.*?) …$`, "gm"))].at(-1)?.[1] ?? "";
 
 /** @param ended the run, if this was its last fault */
 function seenOf(rest: string, ended: Watched | undefined, passed: boolean): string {

@@ -455,7 +455,9 @@ describe("clusterFacts", () => {
   it("a healthy cluster, with the pods of a host that leaves", () => {
     const facts = cluster({}, [master(3)]);
     assert.deepEqual(facts.unknown, []);
-    assert.deepEqual(facts.nodes[0], { name: master(0), unschedulable: false, ready: true });
+    const known = { address: "192.168.55.8", master: true, created: 1_698_832_800 };
+    assert.deepEqual(facts.nodes[0], { name: master(0), unschedulable: false, ready: true, ...known });
+    assert.equal(facts.nodes[4]?.master, false);
     assert.equal(facts.nodes.length, 5);
     assert.deepEqual(facts.endpoints, {
       addresses: ["192.168.55.8", "192.168.55.12", "192.168.55.13", "192.168.55.21"],
@@ -484,6 +486,22 @@ describe("clusterFacts", () => {
     assert.deepEqual(facts.pods["a"], [
       { namespace: "ns", name: "p", owner: "", mirror: false, localData: true, phase: "Pending" },
     ]);
+  });
+  it("who is a master, by the labels as 3.11 prints them and as later ones do", () => {
+    const labels: [string, boolean][] = [
+      ["map[beta.kubernetes.io/os:linux node-role.kubernetes.io/master:true]", true],
+      ["map[node-role.kubernetes.io/master:]", true],
+      ['{"a":"b","node-role.kubernetes.io/master":""}', true],
+      ['{"openshift.io/role":"master"}', true],
+      ["map[openshift.io/role:master x:y]", true],
+      ["map[node-role.kubernetes.io/infra:true]", false],
+      ["map[my-node-role.kubernetes.io/master:true]", false],
+      ["", false],
+    ];
+    for (const [text, is] of labels)
+      assert.equal(cluster({ nodes: [`a||True|10.0.0.1 10.9.0.1||${text}\n`, 0] }).nodes[0]?.master, is, text);
+    const [node] = cluster({ nodes: ["a||True|10.0.0.1 10.9.0.1|soon|map[]\n", 0] }).nodes;
+    assert.deepEqual([node?.address, node?.created], ["10.0.0.1", 0]);
   });
   it("who holds the lease: ConfigMap, Endpoints, Lease", () => {
     const annotation = (who: string) => [`{"holderIdentity":"${who}","leaseDurationSeconds":15}`, 0] as const;

@@ -332,9 +332,16 @@ export const nodeParts = (name: string, count: number): Record<string, Given> =>
 
 const leaderAnnotation = `{"holderIdentity":"${master(0)}_5f0d39c8-7d1c-11ee-9f2a-525400d2a1b0","leaseDurationSeconds":15}`;
 
+const masterRole = "node-role.kubernetes.io/master:true";
+
 /** Every part of `clusterProbe`, with the pods of the hosts that leave. */
 export const clusterParts = (count: number, leaving: readonly string[]): Record<string, Given> => ({
-  nodes: [[...numbers(count).map(master), ...Object.keys(nodeAddresses)].map((name) => `${name}||True\n`).join(""), 0],
+  nodes: [
+    numbers(count)
+      .map((m) => `${master(m)}||True|${addressOf(m)}|2023-11-01T10:00:00Z|map[${masterRole} zone:a]\n`)
+      .join("") + Object.entries(nodeAddresses).map(([name, at]) => `${name}||True|${at}||map[zone:a]\n`).join(""),
+    0,
+  ],
   endpoints: [
     `${numbers(count)
       .map((m) => `${addressOf(m)} `)

@@ -19,6 +19,7 @@ import {
   masterParts,
   mastersOf,
   nodeParts,
+  now,
   probed,
 } from "../plan/world.ts";
 
@@ -72,7 +73,8 @@ class Seen {
   }
 }
 
-beforeEach(() => mock.timers.enable({ apis: ["Date"] }));
+// as the hosts' clocks have it
+beforeEach(() => mock.timers.enable({ apis: ["Date"], now: now * 1000 }));
 afterEach(() => mock.timers.reset());
 
 describe("nodes", () => {

@@ -2,8 +2,10 @@
 import { isReachable } from "../facts.ts";
 import { memberOf, membersOf, observedMembers, viewOfSurvivors } from "../members.ts";
 import { type World, entries } from "../steps.ts";
+import { isOff } from "../strangers/begun.ts";
 import { type Removal, type Standing, decide, faultTolerance, quorum } from "../topology.ts";
 import { type Check, names, orNothing, refusalOf } from "./judgement.ts";
+import { toldMembers } from "./undeclared.ts";
 
 export const direction: Check = (_world, change, before) => {
   if (before === undefined) return {};
@@ -67,7 +69,7 @@ function sameMachine(world: World, name: string): string[] {
   );
 }
 
-export const members: Check = (world, change) => {
+export const members: Check = (world, change, before) => {
   const view = viewOfSurvivors(world, change);
   if (view === undefined) return { refusals: ["no master that stays could say who the etcd members are"] };
   const hosts = { ...change.leaving, ...change.survivors };
@@ -75,6 +77,7 @@ export const members: Check = (world, change) => {
   const known = new Map(
     names(hosts).flatMap((name) => membersOf(name, hosts, list).map((member) => [member.id, name] as const)),
   );
+  const told = toldMembers(world, change, before);
   const differing = names(change.survivors).filter((name) => {
     const facts = world.masters[name];
     return (
@@ -93,7 +96,7 @@ export const members: Check = (world, change) => {
   return {
     refusals: [
       ...list
-        .filter((member) => !known.has(member.id))
+        .filter((member) => !known.has(member.id) && !told.has(member.id))
         .map(
           (member) =>
             `etcd has a member that is not declared: ${member.id} (${member.name || "unstarted"}, ${member.peerURLs.join(" ")}): declare its master, or remove it by hand`,
@@ -108,7 +111,7 @@ export const members: Check = (world, change) => {
         .filter((name) => membersOf(name, hosts, list).length === 0)
         .map(
           (name) =>
-            `${name} is declared and is not a member of etcd: scale up with openshift-ansible first, then \`pulumi up\` adopts it`,
+            `${name} is declared and is not a member of etcd: scale up with openshift-ansible first, then \`pulumi up\` adopts it${isRetired(world, name) ? "; or, as its API's manifest is in disabled/ like that of a retired master, delete its line" : ""}`,
         ),
       ...differing.map(
         (name) =>
@@ -117,6 +120,11 @@ export const members: Check = (world, change) => {
       ...names(hosts).flatMap((name) => refusalOf(() => memberOf(name, hosts, list))),
     ],
   };
+};
+
+const isRetired = (world: World, name: string): boolean => {
+  const facts = world.masters[name];
+  return isReachable(facts) && isOff(facts);
 };
 
 export const quorumAndRisks: Check = (world, change) => {

@@ -3,31 +3,40 @@ import { distrusted, objections } from "../authority-objections.ts";
 import { type Custody, authorities, custodyOf, doubled } from "../authority.ts";
 import { type Hosts, isReachable } from "../facts.ts";
 import { memberOf, viewOfSurvivors } from "../members.ts";
+import { isLeft } from "../plans.ts";
 import { type Change, type World, isGone } from "../steps.ts";
 import { type Check, names, orTrue } from "./judgement.ts";
 
-export const leavingHosts: Check = (world, change, before) => ({
-  refusals: names(change.leaving).flatMap((name) => {
+export const leavingHosts: Check = (world, change, before) => {
+  const silent = names(change.leaving).flatMap((name) => {
     const facts = world.masters[name];
-    if (
-      facts !== undefined &&
-      !isReachable(facts) &&
-      !isGone(name, world, change) &&
-      isNeeded(name, world, change, before)
-    )
-      return [
-        `${name} leaves and cannot be reached (${facts.unreachable}): bring it back, or acknowledge \`host-gone:${name}\`; then its own steps and its backup are skipped and everything else is done`,
-      ];
-    return [];
-  }),
-});
+    if (facts === undefined || isReachable(facts) || isGone(name, world, change)) return [];
+    return [{ name, why: facts.unreachable, needed: isNeeded(name, world, change, before) }];
+  });
+  return {
+    refusals: silent
+      .filter(({ needed }) => needed)
+      .map(
+        ({ name, why }) =>
+          `${name} leaves and cannot be reached (${why}): bring it back, or acknowledge \`host-gone:${name}\`; then its own steps and its backup are skipped and everything else is done`,
+      ),
+    notes: silent
+      .filter(({ name, needed }) => !needed && name in (before ?? {}))
+      .map(
+        ({ name, why }) =>
+          `${name} leaves, cannot be reached (${why}), and nothing in the cluster names it any more: it was retired already, as a state that is older than that cannot know`,
+      ),
+  };
+};
 
 /** A host that was retired earlier need not answer any more, once neither etcd nor the cluster knows it. */
 function isNeeded(name: string, world: World, change: Change, before: Hosts | undefined): boolean {
   const members = viewOfSurvivors(world, change)?.etcd.members ?? [];
   const isMember = orTrue(() => memberOf(name, change.leaving, members) !== undefined);
   const isNode = !isReachable(world.cluster) || world.cluster.nodes.some((node) => node.name === name);
-  return isMember || isNode || name in (before ?? {});
+  if (isMember || isNode) return true;
+  const address = change.leaving[name] ?? name;
+  return name in (before ?? {}) && isLeft(world, { ...change, leaving: { [name]: address } });
 }
 
 /**

@@ -227,7 +227,7 @@ class Lifecycle {
     const session = this.#session();
     const asked = changeOf(kind, session.settings, news, olds, session.unfinished);
     const record = structuredClone((olds["record"] ?? {}) as Record<string, { at: string; steps: object[] }>);
-    const so: Carried = { begun: new Set(), done: new Set(), records: [], left: new Map() };
+    const so: Carried = { begun: new Map(), done: new Set(), records: [], left: new Map() };
     let steps: Step[] = [];
     const before = new Map(session.connections.sentTo);
     try {
@@ -282,7 +282,7 @@ class Lifecycle {
     } catch (error) {
       session.record.ended(kind.type, error);
       const left = steps.filter((step) => !so.done.has(step));
-      throw this.#failed(error, news, olds, left, so.records, record);
+      throw this.#failed(`${messageOf(error)}${whereIn(left, so.begun)}`, news, olds, left, so.records, record);
     } finally {
       await session.connections.tellJournals();
     }
@@ -353,14 +353,14 @@ class Lifecycle {
 
   /** Keeps the old list and the undone steps in the state: the next run's diff sees both. */
   #failed(
-    error: unknown,
+    told: string,
     news: Inputs,
     olds: Outputs,
     left: readonly Step[],
     records: readonly { step: Step; record: object }[],
     record: object,
   ): Error {
-    const message = escapeControls(messageOf(error), true);
+    const message = escapeControls(told, true);
     const list = this.#kind.list in olds ? { [this.#kind.list]: olds[this.#kind.list] } : {};
     const pending = left.length > 0 ? left.map(labelOf) : [`prove ${this.#kind.type}`];
     const properties = {
@@ -404,6 +404,17 @@ class Lifecycle {
       return { ...props, unreachable: [messageOf(error)] };
     }
   }
+}
+
+/** In which step it was, and how long that had taken. */
+function whereIn(left: readonly Step[], begun: Carried["begun"]): string {
+  const at = left.flatMap((step) => {
+    const since = begun.get(step);
+    return since === undefined || step.apart === true
+      ? []
+      : [`${labelOf(step)}, ${((Date.now() - since) / 1000).toFixed(1)} s after it began`];
+  });
+  return at.length === 0 ? "" : `\nin this step: ${at.join("; ")}`;
 }
 
 /** Hosts that were left behind, with one line of why: what could not be asked, what shows something undone, what failed. */

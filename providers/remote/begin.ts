@@ -66,7 +66,7 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
       if (isLost(connection)) throw new Unsent();
       const sent = await start(connection, intent.line, intent.deadline * 1000);
       const fault = context.sent(intent.what);
-      if (fault === "drop-link") connection.client.destroy();
+      if (fault === "drop-link") void connection.break();
       const running = fault === "lose-answer" ? unheard(sent) : sent;
       void running.ended.then(() => connection.leave());
       const fail: Begun["fail"] = (f) => new RemoteError({ ...base, ...f, took: took() });

@@ -10,8 +10,8 @@ import { pooled } from "./pool.ts";
 
 /** How far it went; kept while it goes, so that whoever catches a failure knows. */
 export interface Carried {
-  /** Those that are not done besides may have been done by half, or whole. */
-  readonly begun: Set<Step>;
+  /** With Date.now() of their beginning. Those that are not done besides may have been done by half, or whole. */
+  readonly begun: Map<Step, number>;
   readonly done: Set<Step>;
   readonly records: { step: Step; record: object }[];
   /** Hosts that were left behind, with the reason. */
@@ -63,7 +63,7 @@ async function one(context: Context, { resource, steps, note }: Order, so: Carri
   const point = { resource, number: steps.indexOf(step) + 1, does: step.do };
   const place = { resource, number: point.number, of: steps.length };
   const cut = () => context.session.connections.cut(step.host);
-  so.begun.add(step);
+  so.begun.set(step, started);
   const remembered = await atPoint(point, () => apply(context, step, place), cut);
   if (remembered !== undefined) so.records.push({ step, record: remembered });
   const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;

@@ -151,7 +151,8 @@ cat >/dev/null`;
       ),
     );
     const [run] = readRecord(one.text().split("\n")).runs;
-    for (const [number, { begin }] of run?.steps ?? assert.fail()) {
+    assert.ok(run !== undefined);
+    for (const [number, { begin }] of run.steps) {
       const n = begin.title.replace("step ", "");
       const commands = [...run.commands.values()].filter((command) => command.begin.step === number);
       assert.deepEqual(

@@ -6,7 +6,7 @@ import { loadBalancerPool } from "../providers/load-balancer-pool.ts";
 import { Refusal, Unasked } from "../providers/plan/refusal.ts";
 import type { Change, Step, World } from "../providers/plan/steps.ts";
 import type { Session } from "../providers/remote/session.ts";
-import { noConnections, unrecorded } from "./unrecorded.ts";
+import { noConnections, toldRecord, unrecorded } from "./unrecorded.ts";
 import { changeOf, fileOf, master, mastersOf, removal, unreachable, withConfig } from "./plan/world.ts";
 
 const [m0, m1, m2, m3] = [master(0), master(1), master(2), master(3)];
@@ -19,7 +19,7 @@ class Hosts {
   readonly run = "run";
   readonly date = "20261123";
   readonly connections = noConnections();
-  readonly record = unrecorded;
+  record = unrecorded;
   readonly commands: string[] = [];
   readonly sketches: Record<string, object> = {};
   /** Leave and restarts, in order. */
@@ -416,6 +416,20 @@ describe("update", () => {
     );
   });
 
+  it("tells the record of each step and of the end, and the journals last, after a failure too", async () => {
+    const hosts = new Hosts(m0, m1);
+    const told: string[] = [];
+    hosts.record = toldRecord(told);
+    hosts.connections.tellJournals = () => Promise.resolve(void told.push("journals"));
+    await update(providerOf(hosts), { masters: four }, { masters: three });
+    hosts.left = [m2];
+    hosts.broken = m2;
+    await failure(update(providerOf(hosts), { masters: four }, { masters: three }));
+    assert.deepEqual(told, [
+      ...[`FlannelNetwork 1/2 ${m0}`, `FlannelNetwork 2/2 ${m1}`, "FlannelNetwork done", "journals"],
+      ...[`FlannelNetwork 1/1 ${m2}`, `FlannelNetwork ${m2} is gone\x1b[2J`, "journals"],
+    ]);
+  });
   it("does not trust what was seen before", async () => {
     const hosts = new Hosts();
     hosts.seen = () => assert.ok(hosts.forgot > 0);

@@ -150,8 +150,8 @@ cat >/dev/null`;
         }),
       ),
     );
-    const [run] = readRecord(one.text().split("\n")).runs;
-    for (const [number, { begin }] of run?.steps ?? assert.fail()) {
+    const run = readRecord(one.text().split("\n")).runs[0] ?? assert.fail();
+    for (const [number, { begin }] of run.steps) {
       const n = begin.title.replace("step ", "");
       const commands = [...run.commands.values()].filter((command) => command.begin.step === number);
       assert.deepEqual(
@@ -238,7 +238,11 @@ describe("a host's journal", () => {
     await one.connections.tellJournals();
     // lb-0 had a question to carry it, master-0 had not
     assert.equal(one.connections.stats.commands, commands + 2);
-    assert.deepEqual(told().slice(5), ["step end restart done", "command end master-0 restarting done 0", "step end restart done"]);
+    assert.deepEqual(told().slice(5), [
+      "step end restart done",
+      "command end master-0 restarting done 0",
+      "step end restart done",
+    ]);
     await one.connections.tellJournals();
     assert.equal(one.connections.stats.commands, commands + 2);
   });
@@ -259,7 +263,9 @@ describe("a host's journal", () => {
     assert.equal(told().length, 2);
     assert.deepEqual([carrying.code, carrying.stdout, carrying.stderr], [plain.code, plain.stdout, plain.stderr]);
     const streamed = await one.step("node-1", "edit", async () => {
-      const { stdout, done } = await one.host("node-1").stream("echo out; echo err >&2", { what: "x", deadline: 9, idle: 9 });
+      const { stdout, done } = await one
+        .host("node-1")
+        .stream("echo out; echo err >&2", { what: "x", deadline: 9, idle: 9 });
       const parts: unknown[] = [];
       for await (const part of stdout) parts.push(part);
       return [String(parts.join("")), (await done).stderr];
@@ -298,13 +304,21 @@ describe("a run that is killed", () => {
   const begun = async () => {
     const child = spawn(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "recorded-run.ts"), one.archive, JSON.stringify(recorder.sshd.settings())],
+      [
+        "--disable-warning=ExperimentalWarning",
+        join(import.meta.dirname, "recorded-run.ts"),
+        one.archive,
+        JSON.stringify(recorder.sshd.settings()),
+      ],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
     const ended = new Promise<NodeJS.Signals | number | null>((resolve) =>
       child.once("exit", (code, signal) => resolve(signal ?? code)),
     );
-    await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended.then(() => assert.fail("it ended"))]);
+    await Promise.race([
+      new Promise((resolve) => child.stdout.once("data", resolve)),
+      ended.then(() => assert.fail("it ended")),
+    ]);
     return { child, ended };
   };
   it("is in the record here and on the host, up to what it had begun", async () => {
@@ -316,7 +330,10 @@ describe("a run that is killed", () => {
       ...["run begin", "step begin first", "command begin node-1 changing", "command end node-1 changing done 0"],
       ...["step end first done", "step begin second", "command begin node-1 restarting"],
     ]);
-    assert.deepEqual([endOf(during, true), endOf(during, false)], ["under way in FlannelNetwork 1/2 on node-1", "killed in FlannelNetwork 1/2 on node-1"]);
+    assert.deepEqual(
+      [endOf(during, true), endOf(during, false)],
+      ["under way in FlannelNetwork 1/2 on node-1", "killed in FlannelNetwork 1/2 on node-1"],
+    );
     assert.deepEqual(told(), [
       ...["run begin", "step begin first", "command end node-1 changing done 0", "step end first done"],
       "step begin second",

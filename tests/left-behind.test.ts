@@ -8,7 +8,7 @@ import { planFlannel } from "../providers/plan/plans.ts";
 import { readSettings } from "../providers/plan/settings.ts";
 import type { Change, World } from "../providers/plan/steps.ts";
 import type { Session } from "../providers/remote/session.ts";
-import { noConnections, unrecorded } from "./unrecorded.ts";
+import { type Unrecorded, noConnections, toldRecord, unrecorded } from "./unrecorded.ts";
 import { after, configuration, healthy, master, mastersOf, nodeParts, probed, unreachable } from "./plan/world.ts";
 
 const [m0, m2, m3] = [master(0), master(2), master(3)];
@@ -22,7 +22,7 @@ class Hosts {
   readonly settings;
   readonly run = "run";
   readonly connections = noConnections();
-  readonly record = unrecorded;
+  record = unrecorded;
   readonly sketches = {};
   world: World;
   /** Hosts that restarted flanneld, in order. */
@@ -162,6 +162,26 @@ describe("flannel on many nodes", () => {
       `left behind, to be done by the next \`pulumi up\`: ${node(1)}: restarting flanneld on ${node(1)} failed: exit 1`,
       `left behind, to be done by the next \`pulumi up\`: ${node(5)}: looking for ${path} on ${node(5)} failed: no SSH connection`,
     ]);
+  });
+
+  it("the record is told of those that are left, and a record that has a gap stops the rest", async () => {
+    const hosts = new Hosts(30);
+    hosts.failing.add(node(1));
+    const told: string[] = [];
+    hosts.record = toldRecord(told);
+    await up(hosts, adopted(hosts), newsOf(hosts));
+    assert.deepEqual(
+      told.filter((line) => !line.includes("/")),
+      [`FlannelNetwork left ${node(1)}: restarting flanneld on ${node(1)} failed: exit 1`, "FlannelNetwork done"],
+    );
+    const full = new Hosts(30);
+    const refuse = () => assert.fail("no further step is begun");
+    const step: Unrecorded["step"] = (_place, { host }, work) =>
+      host === node(4) ? Promise.resolve().then(refuse) : work();
+    full.record = { ...unrecorded, require: refuse, step };
+    const { message } = await failure(up(full, adopted(full), newsOf(full)));
+    assert.match(message, /no further step is begun/);
+    assert.ok(full.restarted.length < 15);
   });
 
   it("and the next `up` does them, and no others; one more has nothing to do", async () => {

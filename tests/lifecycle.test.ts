@@ -8,7 +8,7 @@ import type { Change, Step, World } from "../providers/plan/steps.ts";
 import { RemoteError } from "../providers/remote/errors.ts";
 import type { Session } from "../providers/remote/session.ts";
 import { inNoTime } from "./remote/played-clock.ts";
-import { noConnections, unrecorded } from "./unrecorded.ts";
+import { noConnections, toldRecord, unrecorded } from "./unrecorded.ts";
 import { changeOf, fileOf, master, mastersOf, removal, unreachable, withConfig } from "./plan/world.ts";
 
 const [m0, m1, m2, m3] = [master(0), master(1), master(2), master(3)];
@@ -21,7 +21,7 @@ class Hosts {
   readonly run = "run";
   readonly date = "20261123";
   readonly connections = noConnections();
-  readonly record = unrecorded;
+  record = unrecorded;
   readonly commands: string[] = [];
   readonly sketches: Record<string, object> = {};
   /** Leave and restarts, in order. */
@@ -504,6 +504,21 @@ describe("update", () => {
       assert.doesNotMatch(message, /read back/);
       assert.deepEqual(properties?.["pending"], [label(m0)]);
     });
+  });
+
+  it("tells the record of each step and of the end, and the journals last, after a failure too", async () => {
+    const hosts = new Hosts(m0, m1);
+    const told: string[] = [];
+    hosts.record = toldRecord(told);
+    hosts.connections.tellJournals = () => Promise.resolve(void told.push("journals"));
+    await update(providerOf(hosts), { masters: four }, { masters: three });
+    hosts.left = [m2];
+    hosts.broken = m2;
+    await failure(update(providerOf(hosts), { masters: four }, { masters: three }));
+    assert.deepEqual(told, [
+      ...[`FlannelNetwork 1/2 ${m0}`, `FlannelNetwork 2/2 ${m1}`, "FlannelNetwork done", "journals"],
+      ...[`FlannelNetwork 1/1 ${m2}`, `FlannelNetwork ${m2} is gone\x1b[2J`, "journals"],
+    ]);
   });
 
   it("does not trust what was seen before", async () => {

@@ -1,12 +1,27 @@
 /** For sessions that are no sessions: nothing is written down, and no journal waits. */
 import type { RunRecord } from "../providers/remote/record/record.ts";
 
-export const unrecorded = {
+export type Unrecorded = Pick<RunRecord, "step" | "ended" | "leftBehind" | "require">;
+
+export const unrecorded: Unrecorded = {
   step: (_place, _step, work) => work(),
   ended: () => undefined,
   leftBehind: () => undefined,
   require: () => undefined,
-} satisfies Pick<RunRecord, "step" | "ended" | "leftBehind" | "require">;
+};
+
+/** What a resource tells it, one line each. */
+export function toldRecord(told: string[]): Unrecorded {
+  return {
+    ...unrecorded,
+    step: (place, { host }, work) => {
+      told.push(`${place.resource} ${place.number}/${place.of} ${host}`);
+      return work();
+    },
+    ended: (resource, error) => told.push(`${resource} ${error instanceof Error ? error.message : "done"}`),
+    leftBehind: (resource, host, why) => told.push(`${resource} left ${host}: ${why}`),
+  };
+}
 
 export const noConnections = () => ({
   stats: { connections: 2, commands: 7 },

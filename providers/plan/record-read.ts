@@ -1,5 +1,15 @@
 /** The record read back: lines → runs, with what became of each. Pure. */
-import type { CommandBegins, CommandEnds, Entry, HostLeft, ResourceEnds, RunBegins, RunEnds, StepBegins, StepEnds } from "./record.ts";
+import type {
+  CommandBegins,
+  CommandEnds,
+  Entry,
+  HostLeft,
+  ResourceEnds,
+  RunBegins,
+  RunEnds,
+  StepBegins,
+  StepEnds,
+} from "./record.ts";
 
 type Of<S> = S & Pick<Entry, "at" | "run">;
 
@@ -105,7 +115,9 @@ export const cutOff = (run: Run): Told<StepBegins, StepEnds>[] =>
 export function endOf(run: Run, isAlive: boolean): string {
   const gap = run.missed > 0 ? `, ${run.missed} lines missing` : "";
   if (run.end !== undefined) return `${run.end.result}${gap}`;
-  const [first, ...more] = cutOff(run).map(({ begin }) => `${begin.resource} ${begin.number}/${begin.of} on ${begin.host}`);
+  const [first, ...more] = cutOff(run).map(
+    ({ begin }) => `${begin.resource} ${begin.number}/${begin.of} on ${begin.host}`,
+  );
   const where = first === undefined ? "" : ` in ${first}${more.length === 0 ? "" : ` and ${more.length} more`}`;
   if (isAlive) return `under way${where}${gap}`;
   return `${first === undefined ? "killed between two steps" : `killed${where}`}${gap}`;

@@ -14,7 +14,9 @@ export const shown = (text: unknown): string => {
 /** Rows as columns; the last one is as wide as it is. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join("  "));
+  return rows.map((row) =>
+    row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join("  "),
+  );
 }
 
 const time = (at: string): string => at.slice(0, 19).replace("T", " ");
@@ -58,7 +60,12 @@ export function* storyOf(run: Run, isAlive: boolean, whole: boolean): Iterable<s
     ...(begin?.stack === undefined ? [] : [["stack", shown(`${begin.project ?? ""}/${begin.stack}`)]]),
     ["leaves", shown(names(begin?.leaves))],
     ["stays", shown(names(begin?.stays))],
-    ["end", shown(`${endOf(run, isAlive)}, ${time(end?.at ?? run.last)} UTC${end === undefined ? " (its last line)" : `, ${took(end.seconds)}`}`)],
+    [
+      "end",
+      shown(
+        `${endOf(run, isAlive)}, ${time(end?.at ?? run.last)} UTC${end === undefined ? " (its last line)" : `, ${took(end.seconds)}`}`,
+      ),
+    ],
   ]);
   yield "";
   for (const [number, step] of run.steps) {
@@ -66,8 +73,7 @@ export function* storyOf(run: Run, isAlive: boolean, whole: boolean): Iterable<s
     const how = step.end?.result ?? (isAlive ? "under way" : "no end");
     yield shown(`${at.slice(11, 19)}  ${how}  ${took(step.end?.seconds)}  ${resource} ${n}/${of}  ${host}: ${title}`);
     if (step.end?.reason !== undefined) yield shown(`            ${step.end.reason}`);
-    for (const command of run.commands.values())
-      if (command.begin.step === number) yield* commandLines(command, whole);
+    for (const command of run.commands.values()) if (command.begin.step === number) yield* commandLines(command, whole);
   }
   for (const { resource, host, reason } of run.left) yield shown(`left behind  ${resource}  ${host}: ${reason}`);
   for (const { resource, result, reason } of run.resources)

@@ -338,8 +338,9 @@ export class Session {
     }, 2000).unref();
   }
 
-  /** Lets the lock go and hangs up; a lost lock is taken anew by the next change. */
+  /** Ends the run, lets the lock go and hangs up. */
   async close(): Promise<void> {
+    this.record.end();
     for (const one of (await this.#held?.catch(() => [])) ?? []) one.release();
     this.#held = undefined;
     await this.connections.close();

@@ -119,7 +119,14 @@ describe("read back", () => {
   for (const [end, entries, isAlive] of table) it(end, () => assert.equal(endOf(only(...entries), isAlive), end));
 
   it("half lines, others' lines and kinds of a later version are passed over, and the first two counted", () => {
-    const lines = [lineOf(begin).slice(0, 40), "", "[]", '{"at":1}', lineOf(begin), lineOf({ ...begin, kind: "dream" } as never)];
+    const lines = [
+      lineOf(begin).slice(0, 40),
+      "",
+      "[]",
+      '{"at":1}',
+      lineOf(begin),
+      lineOf({ ...begin, kind: "dream" } as never),
+    ];
     const { runs, unread } = readRecord(lines);
     assert.deepEqual([runs.length, unread], [1, 3]);
   });
@@ -143,7 +150,14 @@ describe("read back", () => {
     );
   });
   it("a run is told step by step, with its commands; nothing of it moves the cursor", () => {
-    const one = only(begin, stepBegins(1), command(2, "editing\x1b[2J\u202e", "a\nb"), commandEnds(2, "editing"), stepEnds(1), runEnds);
+    const one = only(
+      begin,
+      stepBegins(1),
+      command(2, "editing\x1b[2J\u202e", "a\nb"),
+      commandEnds(2, "editing"),
+      stepEnds(1),
+      runEnds,
+    );
     const lines = [...storyOf(one, false, true)];
     const text = lines.join("\n");
     for (const wanted of [

@@ -1,10 +1,11 @@
 /** What a session remembers of what it saw, on hosts that answer from a table. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, it, mock } from "node:test";
 import { planFlannel } from "../../providers/plan/plans.ts";
+import { type Entry } from "../../providers/plan/record.ts";
 import { judge } from "../../providers/plan/preflight.ts";
 import { readSettings } from "../../providers/plan/settings.ts";
 import type { Change, Extra } from "../../providers/plan/steps.ts";
@@ -151,5 +152,66 @@ describe("a host that was retired earlier", () => {
       ],
     );
     assert.deepEqual(judge(world, seen.change, seen.change.survivors).refusals, []);
+  });
+});
+
+describe("the permit to change something", () => {
+  const archive = join(folder, "archive");
+  const transcript = join(archive, "transcript.jsonl");
+  const entries = () =>
+    readFileSync(transcript, "utf8")
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Entry);
+  /** The locks that were asked for, with what the transcript held then. */
+  const permitted = (line = "locked") => {
+    const session = new Session(readSettings({ ...configuration(four), backup: { archive } }));
+    const asked: string[] = [];
+    const hold = () => {
+      asked.push(readFileSync(transcript, "utf8"));
+      return Promise.resolve({ line, lost: new Promise(() => undefined), release: () => undefined });
+    };
+    session.host = (name) => ({ name, hold }) as unknown as RemoteHost;
+    const { [m3]: address = "", ...survivors } = four;
+    return { session, asked, permit: () => session.permit({ survivors, leaving: { [m3]: address } }) };
+  };
+  beforeEach(() => {
+    rmSync(archive, { recursive: true, force: true });
+  });
+
+  it("begins the run's record, once, when the lock is held and before anything else", async () => {
+    const { session, asked, permit } = permitted();
+    assert.equal(existsSync(transcript), false, "who only looks has no record");
+    await Promise.all([permit(), permit()]);
+    await permit();
+    assert.deepEqual(asked, ["", "", ""], "the locks of three masters, and nothing written");
+    const [first, ...more] = entries();
+    assert.ok(first?.kind === "run" && first.state === "begin" && more.length === 0);
+    assert.deepEqual([first.run, first.leaves, first.stays.length], [session.run, [m3], 3]);
+    await session.close();
+    assert.deepEqual(
+      entries().map(({ kind, state }) => `${kind} ${state}`),
+      ["run begin", "run end"],
+    );
+  });
+  it("is refused before any lock is asked for when the transcript cannot be written", async () => {
+    mkdirSync(transcript, { recursive: true });
+    const { session, asked, permit } = permitted();
+    await assert.rejects(permit(), { name: "Refusal", message: /transcript\.jsonl.*nothing was touched/ });
+    assert.deepEqual(asked, []);
+    await session.close();
+  });
+  it("a run that another one keeps out has no line", async () => {
+    const { session, permit } = permitted("held by run x");
+    mock.timers.reset();
+    mock.timers.enable({ apis: ["Date", "setTimeout"] });
+    const refused = assert.rejects(permit(), { name: "Refusal", message: /another run works on this cluster/ });
+    for (let n = 0; n < 100; n += 1) {
+      mock.timers.tick(2000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await refused;
+    await session.close();
+    assert.equal(readFileSync(transcript, "utf8"), "");
   });
 });

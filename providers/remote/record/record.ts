@@ -113,7 +113,8 @@ export class RunRecord {
   ended(resource: string, error?: unknown): void {
     if (!this.#isOpen) return;
     this.#failed ||= error !== undefined;
-    const failed = error === undefined ? { result: "done" as const } : { result: "failed" as const, reason: reasonOf(error) };
+    const failed =
+      error === undefined ? { result: "done" as const } : { result: "failed" as const, reason: reasonOf(error) };
     this.#writer.write({ kind: "resource", state: "end", resource, ...failed });
   }
 

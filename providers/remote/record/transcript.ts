@@ -1,5 +1,15 @@
 /** The transcript: a file of this machine that is only ever appended to, each line in one write. */
-import { chmodSync, closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Beside the archive of backups. */

@@ -1,8 +1,6 @@
-import type { HostIdentity } from "./host.ts";
-import { type Declaration, type Inventory, namesOfHost } from "./inventory-groups.ts";
+import type { Declaration, Inventory } from "./inventory-groups.ts";
 import { type HostEntry, type IniLine, type IniSection, refuse } from "./inventory-ini.ts";
 import { patternsWithout } from "./inventory-ranges.ts";
-import { resolve } from "./inventory-resolve.ts";
 import { joinLines } from "./text-lines.ts";
 
 /** A line that names the host, and the lines that stand there without it: none, or the rest of a range. */
@@ -35,12 +33,6 @@ export const editsOf = (lines: readonly IniLine[], names: ReadonlySet<string>): 
   lines
     .filter((line) => line.host?.names.some((name) => names.has(name)))
     .map((line) => ({ line, rest: restOf(line, names) }));
-
-/** What leaves with the host, in file order. */
-export function editsFor(lines: readonly IniLine[], host: HostIdentity): IniEdit[] {
-  const inventory = inventoryOfIni(lines);
-  return editsOf(lines, namesOfHost(inventory, resolve([inventory]), host));
-}
 
 /** The bodies that are left of a line. @throws Refusal for a range that cannot be split */
 export function restOf(line: IniLine, names: ReadonlySet<string>): string[] {

@@ -1,7 +1,6 @@
 import { alignLines } from "./align-lines.ts";
-import type { HostIdentity } from "./host.ts";
 import { type IniLine, readIni } from "./inventory-ini.ts";
-import { editsFor, type IniEdit, withPattern } from "./inventory-ini-edit.ts";
+import { editsOf, type IniEdit, withPattern } from "./inventory-ini-edit.ts";
 import { type Insertion, withInsertions } from "./inventory-insert.ts";
 import { Refusal } from "./refusal.ts";
 import { joinLines, type TextLine } from "./text-lines.ts";
@@ -20,12 +19,12 @@ interface FormerLine {
 export function restoreToIni(
   text: string,
   previous: string,
-  host: HostIdentity,
+  names: ReadonlySet<string>,
 ): { text: string; restored: { group: string; line: number }[] } {
   const now = readIni(text);
   const before = readIni(previous);
-  const there = new Set(editsFor(now, host).map(({ line }) => line.section.group));
-  const edits = editsFor(before, host).filter(({ line }) => !there.has(line.section.group));
+  const there = new Set(editsOf(now, names).map(({ line }) => line.section.group));
+  const edits = editsOf(before, names).filter(({ line }) => !there.has(line.section.group));
   const insertions = edits.map((edit) => insertionOf(edit, formerLines(edit, edits, before), now));
   const ordered = insertions.toSorted((a, b) => a.at - b.at);
   return { text: joinLines(withInsertions(now, ordered)), restored: placesOf(ordered) };

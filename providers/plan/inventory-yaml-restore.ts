@@ -3,54 +3,38 @@
  * lines of both files that are at the same path stand for each other: so a pair, a rest of a range, a flow mapping and an anchor come back to the byte.
  */
 import { alignLines } from "./align-lines.ts";
-import type { HostIdentity } from "./host.ts";
-import { namesOfHost } from "./inventory-groups.ts";
 import type { GroupPlace } from "./inventory-file.ts";
 import { type Insertion, withInsertions } from "./inventory-insert.ts";
 import { otherKey } from "./inventory-proof.ts";
 import { expandPattern, patternsWithout } from "./inventory-ranges.ts";
-import { resolve } from "./inventory-resolve.ts";
 import { cutOf, joined, placeOf } from "./inventory-yaml-cut.ts";
 import { type Hunk, hunksOf, textOfRest } from "./inventory-yaml-hunks.ts";
 import { type PlacedLine, placed } from "./inventory-yaml-lines.ts";
 import { type HostPair, type YamlInventory, readYamlPairs } from "./inventory-yaml-read.ts";
 import { spliced } from "./inventory-yaml-splice.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, unlessRefused } from "./refusal.ts";
 import { joinLines, splitLines } from "./text-lines.ts";
 
-/** See `restoreHost` of inventory.ts. */
+/** See `restoreNames` of inventory.ts. */
 export function restoreToYaml(
   text: string,
   previous: string,
-  host: HostIdentity,
+  names: ReadonlySet<string>,
 ): { text: string; restored: GroupPlace[] } {
   const now = readYamlPairs(text);
   const former = readYamlPairs(previous);
-  const missing = missingIn(now, former, host);
+  const missing = missingIn(now, former, names);
   if (missing.length === 0) return { text, restored: [] };
   try {
     return proved(broughtBack(text, former, missing), missing);
   } catch (error) {
     if (!(error instanceof Refusal) || missing.every(({ rest }) => rest.length === 0)) throw error;
-    const own = ofItsOwn(text, former, missing, host);
+    const own = unlessRefused(() => {
+      const apart = readYamlPairs(writtenApart(former, missing));
+      return proved(broughtBack(text, apart, missingIn(now, apart, names)), missing);
+    });
     if (own === undefined) throw error;
     return own;
-  }
-}
-
-/** Out of its ranges; undefined where that cannot be done either. */
-function ofItsOwn(
-  text: string,
-  former: YamlInventory,
-  missing: readonly Missing[],
-  host: HostIdentity,
-): ReturnType<typeof proved> | undefined {
-  try {
-    const apart = readYamlPairs(writtenApart(former, missing));
-    return proved(broughtBack(text, apart, missingIn(readYamlPairs(text), apart, host)), missing);
-  } catch (error) {
-    if (error instanceof Refusal) return undefined;
-    throw error;
   }
 }
 
@@ -63,13 +47,10 @@ interface Missing {
   readonly rest: readonly string[];
 }
 
-function missingIn(now: YamlInventory, former: YamlInventory, host: HostIdentity): Missing[] {
-  const namesIn = ({ inventory }: YamlInventory) => namesOfHost(inventory, resolve([inventory]), host);
-  const has = namesIn(now);
-  const had = namesIn(former);
-  const there = new Set(now.inventory.hosts.filter(({ name }) => has.has(name)).map(({ group }) => group));
+function missingIn(now: YamlInventory, former: YamlInventory, all: ReadonlySet<string>): Missing[] {
+  const there = new Set(now.inventory.hosts.filter(({ name }) => all.has(name)).map(({ group }) => group));
   return former.pairs.flatMap((pair) => {
-    const names = new Set(pair.names.filter((name) => had.has(name)));
+    const names = new Set(pair.names.filter((name) => all.has(name)));
     if (names.size === 0 || there.has(pair.group)) return [];
     const isWhole = names.size === pair.names.length;
     return [{ pair, names, rest: isWhole ? [] : patternsWithout(pair.pattern, (name) => names.has(name)) }];

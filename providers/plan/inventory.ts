@@ -30,19 +30,34 @@ export function dropHost(
  * A range, a flow mapping or an anchor of YAML comes back only where the lines around it are what the removal left.
  * @throws Refusal when its place is gone or changed, or when a line cannot be understood.
  */
-export function restoreHost(
+export function restoreHost(inventory: string, previous: string, host: HostIdentity, form: InventoryForm): Restored {
+  const namesIn = (text: string): Set<string> => {
+    const file = readInventory(text, form);
+    return namesOfHost(file.inventory, file.resolved, host);
+  };
+  return restoreNames(inventory, previous, new Set([...namesIn(inventory), ...namesIn(previous)]), form);
+}
+
+export interface Restored {
+  readonly text: string;
+  readonly restored: readonly GroupPlace[];
+}
+
+/** `restoreHost` of a file that is one of several, which together tell the host's names. */
+export function restoreNames(
   inventory: string,
   previous: string,
-  host: HostIdentity,
+  names: ReadonlySet<string>,
   form: InventoryForm,
-): { text: string; restored: GroupPlace[] } {
+): Restored {
+  if (form === "ini") return restoreToIni(inventory, previous, names);
   try {
-    return form === "ini" ? restoreToIni(inventory, previous, host) : restoreToYaml(inventory, previous, host);
+    return restoreToYaml(inventory, previous, names);
   } catch (error) {
-    if (form === "ini" || !(error instanceof Refusal)) throw error;
-    const places = dropHost(previous, host, form).dropped.map(({ group, line }) => `${group} (line ${line})`);
-    throw new Refusal(
-      `${error.message}; put ${host.name} back by hand, where the former file has it: ${places.join(", ") || "nowhere"}`,
-    );
+    if (!(error instanceof Refusal)) throw error;
+    const places = readInventory(previous, form)
+      .inventory.hosts.filter(({ name }) => names.has(name))
+      .map(({ group, line }) => `${group} (line ${line})`);
+    throw new Refusal(`${error.message}; put it back by hand, where the former file has it: ${places.join(", ")}`);
   }
 }

@@ -87,6 +87,34 @@ describe("a master that works and is missing", () => {
     assert.deepEqual(ansibleInventory.notes(so, change), []);
   });
 
+  it("comes back where only the files together tell its groups and its name", () => {
+    const etcd = (names: readonly string[]) =>
+      `etcd:\n  hosts:\n${names.map((name) => `    ${name}: # ${name}\n`).join("")}`;
+    const hosts = (more: string) => `[all:children]\netcd\n[masters]\n${m(0)}\n${more}${m(2)}\n`;
+    const addresses = (more: string) => `${m(0)}\n${more}${m(2)}\n`;
+    const file = (name: string, now: string, former: string) => ({
+      ...fileOf(`/srv/inv/${name}`, now),
+      former: [fileOf(`/srv/inv/${name}.before-101010-abcdef.orig`, former)],
+    });
+    const alias = "second ansible_host=192.168.55.12\n";
+    const so: World = {
+      ...world,
+      inventory: {
+        ...file("a.yml", etcd([m(0), m(2)]), etcd([m(0), "second", m(2)])),
+        folder: "/srv/inv",
+        more: [file("b", hosts(""), hosts("second k=v\n")), file("c", addresses(""), addresses(alias))],
+      },
+    };
+    const steps = ansibleInventory.plan(so, change);
+    assert.deepEqual(texts(steps), [
+      ["/srv/inv/a.yml", etcd([m(0), "second", m(2)])],
+      ["/srv/inv/c", addresses(alias)],
+      ["/srv/inv/b", hosts("second k=v\n")],
+    ]);
+    assert.deepEqual(ansibleInventory.plan(steps.reduce(after, so), change), []);
+    assert.deepEqual(ansibleInventory.notes(so, change), []);
+  });
+
   it("unless Ansible does not agree", () => {
     const so = inYaml(yaml([m0, m2]), yaml([m0, m1, m2]));
     const no = { difference: "m9 would leave the group masters", back: [m(1)] };
@@ -123,7 +151,7 @@ describe("a master that works and is missing", () => {
     [
       "one of a YAML inventory that has become another",
       inYaml(yaml([m0, m2]).replaceAll("  ", "   "), yaml([m0, m1, m2])),
-      /is now indented otherwise, so .*; put master-1\.example\.com back by hand, where the former file has it: masters \(line 4\)$/,
+      /is now indented otherwise, so .*; put it back by hand, where the former file has it: masters \(line 4\)$/,
     ],
     ["one of an inventory that is not understood", seen("[masters\n", [before]), undefined],
     ["one of an inventory that cannot be read", { ...world, inventory: { unreachable: "no" } }, undefined],

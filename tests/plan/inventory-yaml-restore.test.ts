@@ -92,7 +92,7 @@ describe("a host of a YAML inventory comes back", () => {
   });
 
   const told: [what: string, now: string, former: string, why: RegExp][] = [
-    ["its group is gone", "b:\n  hosts:\n    m0:\n", former, /mapping of line 4 .* no longer there, .*; put m1 back by hand, where the former file has it: a \(line 4\)$/],
+    ["its group is gone", "b:\n  hosts:\n    m0:\n", former, /mapping of line 4 .* no longer there, .*; put it back by hand, where the former file has it: a \(line 4\)$/],
     ["the file is indented otherwise", "a:\n   hosts:\n      m0: {x: 1}\n      m2:\n", former, /line 4 .* now indented otherwise/],
     ["its group has become flow", "a:\n  hosts: {m0: {x: 1}, m2: }\n", former, /by hand/],
     ["its group is an alias now", "z: &z\n  hosts:\n    m0:\na: *z\n", former, /by hand/],

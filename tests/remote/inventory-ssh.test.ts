@@ -124,7 +124,10 @@ describe("a folder of inventories on another host", () => {
     assert.deepEqual(facts.named, [{ path: join(path, "group_vars/OSEv3.yml"), lines: [2] }]);
     assert.doesNotMatch(JSON.stringify([facts.hostVars, facts.named]), /canary/);
     const { notes } = judge({ ...world, inventory: facts }, there(removing), mastersOf(4));
-    assert.match(notes.join("\n"), /^admin\.example\.com: .*group_vars\/OSEv3\.yml names a host that leaves \(line 2\)/m);
+    assert.match(
+      notes.join("\n"),
+      /^admin\.example\.com: .*group_vars\/OSEv3\.yml names a host that leaves \(line 2\)/m,
+    );
     // git is asked on this machine only
     assert.deepEqual(await askWorkTree({ ...world, inventory: facts }, there(removing)), {});
   });
@@ -149,7 +152,12 @@ describe("a folder of inventories on another host", () => {
     const now = statSync(join(folder, "01-masters"));
     assert.deepEqual([now.mode, now.uid, now.gid], [before.mode, before.uid, before.gid]);
     assert.equal(statSync(join(folder, "02-etcd.yml")).mode & 0o777, 0o600);
-    for (const [at, name] of [["", "01-masters"], ["", "02-etcd.yml"], ["sub", "nodes"]] as const) // prettier-ignore
+    for (const [at, name] of [
+      ["", "01-masters"],
+      ["", "02-etcd.yml"],
+      ["sub", "nodes"],
+    ] as const)
+      // prettier-ignore
       assert.deepEqual(
         readdirSync(join(folder, at)).filter((one) => one.startsWith(`${name}.before-`)).toSorted(), // prettier-ignore
         [2, 3].map((n) => `${name}.before-${run(n)}.orig`),

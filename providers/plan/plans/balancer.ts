@@ -16,7 +16,7 @@ import { addressPart } from "../haproxy-servers.ts";
 import { type ServerStats, isServing } from "../haproxy-stats.ts";
 import type { HostIdentity } from "../host.ts";
 import { sh } from "../quote.ts";
-import { Refusal } from "../refusal.ts";
+import { Refusal, unlessRefused } from "../refusal.ts";
 import { bracketed, canonicalAddress, isAddressOf, isIpLiteral } from "../same-host.ts";
 import type { HaproxySettings } from "../settings.ts";
 import { type Change, type Edit, type Server, type Step, type World, entries } from "../steps.ts";
@@ -232,7 +232,7 @@ export function homeless(world: World, change: Change, balancer: string, sketch:
       return [];
     } catch (error) {
       // whoever rebuilt the file has put it into other sections
-      const isElsewhere = orNothing(() => serversOfHostIn(facts.files, identity).length > 0) === true;
+      const isElsewhere = unlessRefused(() => serversOfHostIn(facts.files, identity).length > 0) === true;
       return error instanceof Refusal && !isElsewhere ? [`${balancer}: ${error.message}`] : [];
     }
   });
@@ -252,16 +252,7 @@ export function rememberedLines(world: World, change: Change, balancer: string, 
   const whole = names.every(
     (name) => restored(facts.files, facts, before, name, { ...change, survivors }) === facts.files,
   );
-  return whole ? (orNothing(() => sketchOf(facts.files, identities)) ?? before) : before;
-}
-
-function orNothing<T>(ask: () => T): T | undefined {
-  try {
-    return ask();
-  } catch (error) {
-    if (error instanceof Refusal) return undefined;
-    throw error;
-  }
+  return whole ? (unlessRefused(() => sketchOf(facts.files, identities)) ?? before) : before;
 }
 
 const serverOf = ({ section, server }: Server): Server => ({ section, server });

@@ -3,7 +3,7 @@ import { fileFrom } from "../facts.ts";
 import { editInventories, type First } from "../inventory-edit.ts";
 import { type InventoryFacts, type InventoryFileFacts, filesOf } from "../inventory-facts.ts";
 import { namesIn, readInventories } from "../inventory-files.ts";
-import { Refusal } from "../refusal.ts";
+import { unlessRefused } from "../refusal.ts";
 import { type Change, type Step, identityOf } from "../steps.ts";
 
 /** Files that are not as they were committed, with what we did to them: path → hosts. */
@@ -35,7 +35,7 @@ export function ownRemovals(inventory: InventoryFacts, change: Change, firsts: r
   if (!hasChanges(inventory, change)) return NOTHING;
   const before = committed(filesOf(inventory));
   const all = { ...change.retired, ...change.leaving };
-  try {
+  const own = unlessRefused(() => {
     const [then, now] = [readInventories(before), readInventories(filesOf(inventory))];
     const gone = Object.keys(all).filter((name) => {
       const host = identityOf(name, all);
@@ -48,10 +48,8 @@ export function ownRemovals(inventory: InventoryFacts, change: Change, firsts: r
       firsts,
     );
     return ownOf(inventory, new Map(again.map(({ path, text }) => [path, text])), gone);
-  } catch (error) {
-    if (error instanceof Refusal) return NOTHING;
-    throw error;
-  }
+  });
+  return own ?? NOTHING;
 }
 
 /** @returns a sentence of a file that is to be edited and has changes that are not ours */

@@ -1,33 +1,25 @@
 /** AnsibleInventory: declared masters that work and that somebody took out of the inventory come back, as the newest kept copy has them. */
 import { type FileFacts, isReachable } from "../facts.ts";
+import type { HostIdentity } from "../host.ts";
 import { type InventoryFacts, type InventoryFileFacts, filesOf } from "../inventory-facts.ts";
 import { type Inventories, namesIn, orderOf, partOf, readInventories } from "../inventory-files.ts";
 import { inventoryForm } from "../inventory-groups.ts";
 import { differenceOf } from "../inventory-proof.ts";
-import { restoreHost } from "../inventory.ts";
-import { Refusal } from "../refusal.ts";
+import { restoreNames } from "../inventory.ts";
+import { Refusal, unlessRefused } from "../refusal.ts";
 import { type Change, type Step, type World, identityOf } from "../steps.ts";
 import { NOTHING, type Own, commitSteps, committed, dirtyOf, hasChanges, ownOf } from "./inventory-commit.ts";
 import { editStep } from "./inventory.ts";
 
 /** Masters of a change that stay and are not in `[masters]`; nobody where the inventory is not understood. */
 export const missingFrom = (inventory: InventoryFacts, change: Pick<Change, "survivors">): string[] =>
-  orElse(() => missingAmong(filesOf(inventory), change), []);
+  unlessRefused(() => missingAmong(filesOf(inventory), change)) ?? [];
 
 /** @throws Refusal */
 function missingAmong(files: readonly InventoryFileFacts[], { survivors }: Pick<Change, "survivors">): string[] {
   const hosts = Object.keys(survivors).map((name) => identityOf(name, survivors));
   const listed = orderOf(files, "masters", hosts);
   return Object.keys(survivors).filter((name) => !listed.includes(name));
-}
-
-function orElse<T>(work: () => T, otherwise: T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Refusal) return otherwise;
-    throw error;
-  }
 }
 
 /** A file with a host put back. */
@@ -44,9 +36,10 @@ const withTexts = (files: readonly InventoryFileFacts[], made: readonly Return[]
 /** @throws Refusal when its lines have no place any more, or when another host would change with them */
 function returnOf(files: readonly InventoryFileFacts[], name: string, change: Change): Return[] {
   const host = identityOf(name, change.survivors);
+  const all = everyNameOf(files, host);
   const made = files.flatMap(({ path, text, former = [] }): Return[] => {
     for (const copy of former) {
-      const after = restoreHost(text, copy.text, host, inventoryForm(path)).text;
+      const after = restoreNames(text, copy.text, all, inventoryForm(path)).text;
       if (after !== text) return [{ path, text: after, former: copy }];
     }
     return [];
@@ -63,6 +56,16 @@ function returnOf(files: readonly InventoryFileFacts[], name: string, change: Ch
   if (difference !== undefined)
     throw new Refusal(`its former lines would change more than it (${difference}): put it back by hand`);
   return made;
+}
+
+/** Which it has now, or had when copies were kept: an alias may be in one file, and its address in another. */
+function everyNameOf(files: readonly InventoryFileFacts[], host: HostIdentity): Set<string> {
+  const most = Math.max(...files.map(({ former = [] }) => former.length));
+  const then = Array.from({ length: most }, (_, n) =>
+    files.map(({ path, text, former = [] }) => ({ path, text: (former[n] ?? former.at(-1))?.text ?? text })),
+  );
+  const names = [files, ...then].map((one) => unlessRefused(() => namesIn(readInventories(one), host)) ?? []);
+  return new Set([host.name, ...host.addresses, ...names.flatMap((some) => [...some])]);
 }
 
 /** An inventory with hosts put back, one after the other. */
@@ -121,13 +124,14 @@ const puttingBack = (hosts: readonly string[]): string =>
 /** What an earlier run put back and did not commit. */
 function ownReturns(inventory: InventoryFacts, change: Change): Own {
   if (!hasChanges(inventory, change)) return NOTHING;
-  return orElse(() => {
+  const own = unlessRefused(() => {
     const before = committed(filesOf(inventory));
     const still = missingAmong(filesOf(inventory), change);
     const back = missingAmong(before, change).filter((name) => !still.includes(name));
     const { texts, hosts } = returned(before, back, change);
     return ownOf(inventory, texts, hosts);
-  }, NOTHING);
+  });
+  return own ?? NOTHING;
 }
 
 function outcomeOf(world: World, change: Change): { steps: Step[]; told: readonly string[] } {

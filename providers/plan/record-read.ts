@@ -60,11 +60,26 @@ function entryOf(line: string): Entry | undefined {
     const value: unknown = JSON.parse(line);
     if (typeof value !== "object" || value === null) return undefined;
     const { at, run, kind } = value as Partial<globalThis.Record<string, unknown>>;
-    return [at, run, kind].every((one) => typeof one === "string") ? (value as Entry) : undefined;
+    const isOurs = [at, run, kind].every((one) => typeof one === "string") && Object.entries(value).every(fits);
+    return isOurs ? (value as Entry) : undefined;
   } catch {
     return undefined;
   }
 }
+
+const numbers = new Set(["step", "number", "of", "id", "pid", "exit", "seconds", "missed"]);
+const lists = new Set(["leaves", "stays"]);
+const isText = (value: unknown): boolean => typeof value === "string";
+
+/** A field is what its name promises; one that only a later version knows may be anything. */
+function fits([key, value]: [string, unknown]): boolean {
+  if (numbers.has(key)) return typeof value === "number";
+  if (lists.has(key)) return Array.isArray(value) && value.every(isText);
+  return isText(value) || typeof value === "object";
+}
+
+/** A kind that is not known may be here. */
+const isGap = (entry: { readonly kind: string }): boolean => entry.kind === "gap";
 
 const empty = (run: string): Run => ({
   run,
@@ -87,7 +102,7 @@ function take(runs: Map<string, Run>, entry: Entry): void {
   else if (entry.kind === "command") pair(run.commands, entry.id, entry);
   else if (entry.kind === "resource") run.resources.push(entry);
   else if (entry.kind === "host") run.left.push(entry);
-  else run.missed += Number(entry.missed) || 0;
+  else if (isGap(entry)) run.missed += entry.missed;
 }
 
 /** An end whose beginning is missing counts for itself. */

@@ -105,7 +105,7 @@ function take(runs: Map<string, Run>, entry: Entry): void {
   else if (isGap(entry)) run.missed += entry.missed;
 }
 
-/** An end whose beginning is missing counts for itself. */
+/** What began in a gap of the record is known by its end only. */
 function pair<B extends { state: "begin" }, E extends { state: "end" }>(
   all: Map<number, Told<B, E>>,
   number: number,
@@ -113,7 +113,7 @@ function pair<B extends { state: "begin" }, E extends { state: "end" }>(
 ): void {
   if (entry.state === "begin") all.set(number, { begin: entry });
   else {
-    const told = all.get(number) ?? { begin: { ...entry, state: "begin" } as unknown as Of<B> };
+    const told = all.get(number) ?? { begin: { command: "", ...entry, state: "begin" } as unknown as Of<B> };
     told.end = entry;
     all.set(number, told);
   }

@@ -84,7 +84,5 @@ function* commandLines({ begin, end }: { begin: CommandBegins; end?: CommandEnds
   const exit = end?.exit === undefined ? "" : ` (exit ${end.exit})`;
   yield shown(`            ${end?.outcome ?? "no end"}${exit}  ${took(end?.seconds)}  ${begin.host}: ${begin.what}`);
   if (!whole) return;
-  // what began in a gap of the record is known by its end only
-  const { command = "" }: Partial<CommandBegins> = begin;
-  for (const line of command.split("\n")) yield shown(`              $ ${line}`);
+  for (const line of begin.command.split("\n")) yield shown(`              $ ${line}`);
 }

@@ -71,7 +71,7 @@ function linesOf(path: string): { lines: string[]; cut: boolean } {
 /** Its process is there, and as old as the run: a number is given again. */
 function isAlive({ begin }: Run): boolean {
   if (begin?.machine !== hostname()) return false;
-  const since = statSync(`/proc/${Number(begin.pid)}`, { throwIfNoEntry: false })?.ctimeMs;
+  const since = statSync(`/proc/${begin.pid}`, { throwIfNoEntry: false })?.ctimeMs;
   return since !== undefined && since <= Date.parse(begin.at);
 }
 

@@ -1,6 +1,6 @@
 /** `npm run restore -- --host <h> --from <archive> [--files …]`: a master's files back from a backup. Lists first; asks on a terminal. */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -10,6 +10,7 @@ import { Refusal } from "../providers/plan/refusal.ts";
 import { choose, compare, type Difference, lineOf, namesFor, restartAdvice } from "../providers/plan/restore.ts";
 import type { Settings } from "../providers/plan/settings.ts";
 import { lockAll } from "../providers/remote/lock.ts";
+import { RunRecord } from "../providers/remote/record/record.ts";
 import { type Backup, look, putBack, readBackup } from "../providers/remote/restore.ts";
 import { expandHome } from "../providers/remote/settings.ts";
 import { Connections, type RemoteHost } from "../providers/remote/ssh.ts";
@@ -71,6 +72,7 @@ async function restore(): Promise<number> {
   try {
     return await on(connections.host({ name: order.host, address }), settings, order);
   } finally {
+    await connections.tellJournals();
     await connections.close();
   }
 }
@@ -91,12 +93,23 @@ async function on(host: RemoteHost, settings: Settings, order: Order): Promise<n
   if (order.list) return 0;
   if (changes.length > 0 && !order.yes && !(await agreed(changes.length, host.name))) return 1;
   const { folder } = backupPlace("master", host.name, { directory, run, date: run.slice(0, 8) });
+  const record = new RunRecord(resolve(checkout, expandHome(settings.backup.archive)), run);
+  record.prepare();
   const [held] = await lockAll([host], run);
   try {
+    await record.begin({ leaves: [], stays: [host.name] });
+    const title = `put ${changes.length} files and folders back from ${order.from}`;
     await step(`putting ${changes.length} files and folders back on ${host.name}`, () =>
-      putBack(host, { backup, opening, differences, folder, run }),
+      record.step({ resource: "restore", number: 1, of: 1 }, { do: "restore", host: host.name, title }, () =>
+        putBack(host, { backup, opening, differences, folder, run }),
+      ),
     );
+    record.ended("restore");
+  } catch (error) {
+    record.ended("restore", error);
+    throw error;
   } finally {
+    record.end();
     held?.release();
   }
   if (changes.length > 0) report(host, changes, run);

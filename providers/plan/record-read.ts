@@ -60,11 +60,26 @@ function entryOf(line: string): Entry | undefined {
     const value: unknown = JSON.parse(line);
     if (typeof value !== "object" || value === null) return undefined;
     const { at, run, kind } = value as Partial<globalThis.Record<string, unknown>>;
-    return [at, run, kind].every((one) => typeof one === "string") ? (value as Entry) : undefined;
+    const isOurs = [at, run, kind].every((one) => typeof one === "string") && Object.entries(value).every(fits);
+    return isOurs ? (value as Entry) : undefined;
   } catch {
     return undefined;
   }
 }
+
+const numbers = new Set(["step", "number", "of", "id", "pid", "exit", "seconds", "missed"]);
+const lists = new Set(["leaves", "stays"]);
+const isText = (value: unknown): boolean => typeof value === "string";
+
+/** A field is what its name promises; one that only a later version knows may be anything. */
+function fits([key, value]: [string, unknown]): boolean {
+  if (numbers.has(key)) return typeof value === "number";
+  if (lists.has(key)) return Array.isArray(value) && value.every(isText);
+  return isText(value) || typeof value === "object";
+}
+
+/** A kind that is not known may be here. */
+const isGap = (entry: { readonly kind: string }): boolean => entry.kind === "gap";
 
 const empty = (run: string): Run => ({
   run,
@@ -87,10 +102,10 @@ function take(runs: Map<string, Run>, entry: Entry): void {
   else if (entry.kind === "command") pair(run.commands, entry.id, entry);
   else if (entry.kind === "resource") run.resources.push(entry);
   else if (entry.kind === "host") run.left.push(entry);
-  else run.missed += Number(entry.missed) || 0;
+  else if (isGap(entry)) run.missed += entry.missed;
 }
 
-/** An end whose beginning is missing counts for itself. */
+/** What began in a gap of the record is known by its end only. */
 function pair<B extends { state: "begin" }, E extends { state: "end" }>(
   all: Map<number, Told<B, E>>,
   number: number,
@@ -98,7 +113,7 @@ function pair<B extends { state: "begin" }, E extends { state: "end" }>(
 ): void {
   if (entry.state === "begin") all.set(number, { begin: entry });
   else {
-    const told = all.get(number) ?? { begin: { ...entry, state: "begin" } as unknown as Of<B> };
+    const told = all.get(number) ?? { begin: { command: "", ...entry, state: "begin" } as unknown as Of<B> };
     told.end = entry;
     all.set(number, told);
   }

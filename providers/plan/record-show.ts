@@ -6,8 +6,8 @@ import type { CommandBegins, CommandEnds } from "./record.ts";
 /** Characters of a line. */
 const widest = 300;
 
-export const shown = (text: unknown): string => {
-  const safe = escapeControls(String(text ?? ""));
+export const shown = (text: string): string => {
+  const safe = escapeControls(text);
   return safe.length > widest ? `${safe.slice(0, widest)}…` : safe;
 };
 
@@ -20,9 +20,9 @@ export function table(rows: readonly (readonly string[])[]): string[] {
 }
 
 const time = (at: string): string => at.slice(0, 19).replace("T", " ");
-const took = (seconds: number | undefined): string => (seconds === undefined ? "" : `${Number(seconds).toFixed(1)} s`);
+const took = (seconds: number | undefined): string => (seconds === undefined ? "" : `${seconds.toFixed(1)} s`);
 const commit = (program: string): string => program.replace(/^([0-9a-f]{12})[0-9a-f]{28}/, "$1");
-const names = (all: unknown): string => (Array.isArray(all) && all.length > 0 ? shortened(all.map(String), 3) : "–");
+const names = (all: readonly string[] = []): string => (all.length > 0 ? shortened(all, 3) : "–");
 
 function whoOf({ begin }: Run): string {
   if (begin === undefined) return "unknown";
@@ -84,5 +84,5 @@ function* commandLines({ begin, end }: { begin: CommandBegins; end?: CommandEnds
   const exit = end?.exit === undefined ? "" : ` (exit ${end.exit})`;
   yield shown(`            ${end?.outcome ?? "no end"}${exit}  ${took(end?.seconds)}  ${begin.host}: ${begin.what}`);
   if (!whole) return;
-  for (const line of String(begin.command).split("\n")) yield shown(`              $ ${line}`);
+  for (const line of begin.command.split("\n")) yield shown(`              $ ${line}`);
 }

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { type Seen, inWords, startLoad } from "../../lab/load.ts";
@@ -12,6 +13,8 @@ import { type Written, startWriter, writtenInWords } from "../../lab/writer.ts";
 import { installEtcdctl32 } from "../../lab/etcd32.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
+import type { Entry } from "../../providers/plan/record.ts";
+import { readRecord } from "../../providers/plan/record-read.ts";
 import type { RetirementRecord } from "../../providers/plan/report.ts";
 import { type Ran, TestStack, etcdctl, eventually, fingerprint, makeLeader, on } from "./stack.ts";
 
@@ -432,6 +435,34 @@ test("… the outputs and the history tell it", async () => {
   const runs = JSON.parse(history.output.slice(history.output.indexOf("["))) as { kind: string; result: string }[];
   assert.equal(runs[0]?.kind, "update");
   assert.equal(runs[0].result, "succeeded");
+});
+
+test("… the record tells the run, who, and every step: beside the backups, and in the journal of each host", async () => {
+  const path = join(files.archive, "transcript.jsonl");
+  const text = readFileSync(path, "utf8");
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.doesNotMatch(text, /LABCANARY|PRIVATE KEY/);
+  const run = readRecord(text.split("\n")).runs.at(-1) ?? assert.fail("there is no run");
+  assert.deepEqual(
+    [run.begin?.user, run.begin?.machine, run.begin?.leaves.toSorted()],
+    [userInfo().username, hostname(), leavers.map((name) => `${name}.example.com`)],
+  );
+  assert.equal(run.end?.result, "done", "the engine lets its provider say so");
+  for (const { begin, end } of run.steps.values()) assert.equal(end?.result, "done", begin.title);
+  const commands = [...run.commands.values()].map(({ begin }) => begin);
+  for (const host of everyone) {
+    const touching = new Set(commands.filter((one) => one.host.startsWith(`${host}.`)).map(({ step }) => step));
+    assert.ok(touching.size > 0, `nothing was changed on ${host}`);
+    const { output } = await on(host, `journalctl -t openshift-masters -o cat --no-pager | grep '"run":"${run.run}"'`);
+    assert.doesNotMatch(output, /LABCANARY|PRIVATE KEY/);
+    const lines = output.trim().split("\n");
+    const entries = lines.map((line) => JSON.parse(line) as Entry);
+    assert.deepEqual([entries[0]?.kind, entries[0]?.state], ["run", "begin"]);
+    for (const state of ["begin", "end"]) {
+      const told = entries.flatMap((one) => (one.kind === "step" && one.state === state ? [one.step] : []));
+      assert.deepEqual(new Set(told), touching, `${host}: ${state} of its steps`);
+    }
+  }
 });
 
 test("… the report tells what still names it and what on it still opens the cluster, and no key", async () => {

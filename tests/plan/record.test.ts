@@ -130,6 +130,11 @@ describe("read back", () => {
     const { runs, unread } = readRecord(lines);
     assert.deepEqual([runs.length, unread], [1, 3]);
   });
+  it("what began in a gap is known by its end; a number that is none is no line of ours", () => {
+    const one = only(stepEnds(1), commandEnds(2, "draining"));
+    assert.match([...storyOf(one, false, true)].join("\n"), /left behind {2}1\.3 s[^]*failed \(exit 3\).*draining/);
+    assert.equal(readRecord([lineOf({ ...stepEnds(1), seconds: "1" } as never)]).unread, 1);
+  });
   it("runs beside each other are kept apart", () => {
     const other = (entry: Entry): Entry => ({ ...entry, run: "other" });
     const { runs } = read(begin, other(begin), stepBegins(1), other(stepBegins(1)), other(stepEnds(1)));

@@ -268,7 +268,7 @@ describe("a host's journal", () => {
         .stream("echo out; echo err >&2", { what: "x", deadline: 9, idle: 9 });
       const parts: unknown[] = [];
       for await (const part of stdout) parts.push(part);
-      return [String(parts.join("")), (await done).stderr];
+      return [parts.join(""), (await done).stderr];
     });
     assert.deepEqual(streamed, ["out\n", "err\n"]);
   });

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { ArchiveEntry } from "../../providers/plan/archive.ts";
+import { readRecord } from "../../providers/plan/record-read.ts";
 import { Refusal } from "../../providers/plan/refusal.ts";
 import { hashFile, manifestOf } from "../../providers/remote/local-archive.ts";
 import { plainTar } from "../../providers/remote/open-archive.ts";
@@ -45,7 +46,7 @@ before(async () => {
   openshift-masters:ssh: { user: ${user}, privateKeyPath: ${clientKey ?? sshd.clientKey}, knownHosts: ${knownHosts}, port: ${port} }
   openshift-masters:masters: { master-1.example.com: { address: 127.0.0.1 } }
   openshift-masters:inventory: { path: ./hosts }
-  openshift-masters:backup: { directory: ${at("backup")} }
+  openshift-masters:backup: { directory: ${at("backup")}, archive: ${at("archive")} }
 `,
   );
 });
@@ -97,6 +98,11 @@ test("without one it goes ahead, keeps the old file and tells all; again there i
     output,
     new RegExp(`in place on[^]*/live/kept \\(the old one: .*/live/${old}\\)[^]*nothing was restarted`),
   );
+  const transcript = readFileSync(at("archive/transcript.jsonl"), "utf8");
+  const [recorded] = readRecord(transcript.split("\n")).runs;
+  assert.deepEqual([recorded?.begin?.stays, recorded?.end?.result], [["master-1.example.com"], "done"]);
+  const titles = [...(recorded?.steps.values() ?? [])].map(({ begin, end }) => [begin.host, begin.title, end?.result]);
+  assert.deepEqual(titles, [["master-1.example.com", `put 1 files and folders back from ${archive}`, "done"]]);
   const again = run();
   assert.equal(again.status, 0);
   assert.match(again.output, /3 are the same already/);

@@ -5,7 +5,6 @@
 import { escapeControls } from "../../plan/quote.ts";
 import type { RunResult } from "../../plan/record.ts";
 import { Refusal, messageOf } from "../../plan/refusal.ts";
-import type { Step } from "../../plan/steps.ts";
 import { within } from "./open-step.ts";
 import { originOf, programOf } from "./origin.ts";
 import { WrittenStep, clean, reasonOf, secondsSince } from "./written-step.ts";
@@ -17,6 +16,14 @@ export interface Place {
   /** From 1. */
   readonly number: number;
   readonly of: number;
+}
+
+/** What a step is, as far as it is written down. */
+export interface Work {
+  readonly do: string;
+  readonly host: string;
+  readonly title: string;
+  readonly apart?: true;
 }
 
 /** Whom the run is about: names. */
@@ -91,7 +98,7 @@ export class RunRecord {
    * Does a step with its beginning, its commands and its end written down.
    * @throws what the work throws; Error when the beginning cannot be written: nothing of the step was done
    */
-  async step<T>(place: Place, step: Pick<Step, "do" | "host" | "title" | "apart">, work: () => Promise<T>): Promise<T> {
+  async step<T>(place: Place, step: Work, work: () => Promise<T>): Promise<T> {
     const { do: does, host, title } = step;
     const about = { step: this.#writer.next(), ...place, does, host, title: clean(title) };
     const written = new WrittenStep(this.#writer, about);

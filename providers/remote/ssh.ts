@@ -42,7 +42,7 @@ export class Connections {
       sent: (what) => {
         this.stats.commands += 1;
         this.sentTo.set(target.name, (this.sentTo.get(target.name) ?? 0) + 1);
-        return commandSent(what);
+        return commandSent(target.name, what);
       },
     });
     this.#hosts.set(key, host);

@@ -68,7 +68,11 @@ function stepOf(host: string, what: string): Under | undefined {
 }
 
 /** What a host is sent in the place of a command, and its options; mostly the very same. */
-export function tampered<O extends { what: string; deadline: number }>(host: string, script: string, o: O): [string, O] {
+export function tampered<O extends { what: string; deadline: number }>(
+  host: string,
+  script: string,
+  o: O,
+): [string, O] {
   const under = stepOf(host, o.what);
   if (under === undefined) return [script, o];
   const kind = under.full ? "disk-full" : strike(under.point, "in", spoiling);
@@ -79,7 +83,11 @@ export function tampered<O extends { what: string; deadline: number }>(host: str
 }
 
 /** A command was sent. What is given back has to be done to its connection, or to its answer. */
-export function commandSent(host: string, what: string, kinds: readonly FaultKind[] = sentKinds): FaultKind | undefined {
+export function commandSent(
+  host: string,
+  what: string,
+  kinds: readonly FaultKind[] = sentKinds,
+): FaultKind | undefined {
   const under = stepOf(host, what);
   return under && strike(under.point, "in", kinds);
 }

@@ -99,7 +99,8 @@ describe("what a run shows", () => {
       "fault: drop-link in MasterConfig 1 (edit)",
       "[MasterConfig] the answer was lost; the hosts show it done",
     ];
-    const reason = "  x:\n    error: 1 error occurred:\n    \t* the lock on the masters was lost, nothing more is done: x\n";
+    const reason =
+      "  x:\n    error: 1 error occurred:\n    \t* the lock on the masters was lost, nothing more is done: x\n";
     assert.deepEqual(
       metIn(run(1, lines, reason)).map(({ seen, inRun }) => [seen, inRun]),
       [["the lock on the masters was lost, nothing more is done: x", undefined]],

@@ -60,7 +60,7 @@ async function aloud(context: Context, order: Order, so: Carried, step: Step): P
 /** @returns how long it took */
 async function one(context: Context, { resource, steps, note }: Order, so: Carried, step: Step): Promise<string> {
   const started = Date.now();
-  const point = { resource, number: steps.indexOf(step) + 1, does: step.do };
+  const point = { resource, number: steps.indexOf(step) + 1, does: step.do, host: step.host };
   const place = { resource, number: point.number, of: steps.length };
   const cut = () => context.session.connections.cut(step.host);
   so.begun.set(step, started);

@@ -19,19 +19,23 @@ import { onlyLooks } from "../plan/record.ts";
 
 let faults: Fault[] = [];
 
+/** What is struck in a step is told to the host that the step is about, not to a load balancer that it takes that host out of. */
+interface Place extends Point {
+  readonly host: string;
+}
+
 /** A step under way. */
 interface Under {
-  readonly point: Point;
+  readonly point: Place;
   /** Nothing gets into a file of its host any more. */
   full: boolean;
 }
 const here = new AsyncLocalStorage<Under>();
 
-/** What can befall a command once it was sent; there is no link to this machine. */
-const sentKinds = {
-  host: ["kill-engine", "kill-provider", "drop-link", "lose-answer"],
-  "this machine": ["kill-engine", "kill-provider"],
-} as const satisfies Readonly<Record<string, readonly FaultKind[]>>;
+/** What can befall a command once it was sent. */
+const sentKinds = ["kill-engine", "kill-provider", "drop-link", "lose-answer"] as const satisfies readonly FaultKind[];
+/** There is no link to this machine. */
+export const linkless = ["kill-engine", "kill-provider"] as const satisfies readonly FaultKind[];
 
 /** Where it is no lab, nothing is listened to. @throws Refusal for faults that are not understood */
 export function armFaults(isLab: boolean): void {
@@ -42,7 +46,7 @@ export function armFaults(isLab: boolean): void {
  * Runs a step, with the faults that are due at it.
  * @param cut breaks the connection to the step's host
  */
-export async function atPoint<T>(point: Point, work: () => Promise<T>, cut: () => Promise<void>): Promise<T> {
+export async function atPoint<T>(point: Place, work: () => Promise<T>, cut: () => Promise<void>): Promise<T> {
   await aside(point, "before", cut);
   const done = await here.run({ point, full: false }, work);
   await aside(point, "after", cut);
@@ -55,10 +59,20 @@ async function aside(point: Point, phase: "before" | "after", cut: () => Promise
   if (kind === "fail") throw new Error(`fault: the step failed on purpose, ${phase} it was done`);
 }
 
-/** What is sent in the place of a command, and its options; mostly the very same. */
-export function tampered<O extends { what: string; deadline: number }>(script: string, o: O): [string, O] {
+/** The step under way, if the command is its own and changes something. */
+function stepOf(host: string, what: string): Under | undefined {
   const under = here.getStore();
-  if (under === undefined || onlyLooks(o.what)) return [script, o];
+  return under?.point.host === host && !onlyLooks(what) ? under : undefined;
+}
+
+/** What a host is sent in the place of a command, and its options; mostly the very same. */
+export function tampered<O extends { what: string; deadline: number }>(
+  host: string,
+  script: string,
+  o: O,
+): [string, O] {
+  const under = stepOf(host, o.what);
+  if (under === undefined) return [script, o];
   const kind = under.full ? "disk-full" : strike(under.point, "in", spoiling);
   if (kind === undefined) return [script, o];
   under.full = kind === "disk-full";
@@ -67,10 +81,13 @@ export function tampered<O extends { what: string; deadline: number }>(script: s
 }
 
 /** A command was sent. What is given back has to be done to its connection, or to its answer. */
-export function commandSent(what: string, to: keyof typeof sentKinds = "host"): FaultKind | undefined {
-  const under = here.getStore();
-  if (under === undefined || onlyLooks(what)) return undefined;
-  return strike(under.point, "in", sentKinds[to]);
+export function commandSent(
+  host: string,
+  what: string,
+  kinds: readonly FaultKind[] = sentKinds,
+): FaultKind | undefined {
+  const under = stepOf(host, what);
+  return under && strike(under.point, "in", kinds);
 }
 
 function strike<K extends FaultKind>(point: Point, phase: Phase, kinds: readonly K[]): K | undefined {

@@ -35,7 +35,7 @@ export class Host implements RemoteHost {
   }
 
   async #runBytes(asked: string, wanted: RunOptions): Promise<BytesResult> {
-    const [script, o] = tampered(asked, wanted);
+    const [script, o] = tampered(this.name, asked, wanted);
     const begun = await this.#begin(script, o, { deadline: o.deadline, stdin: o.stdin !== undefined });
     const limit = o.limit ?? defaultLimit;
     const left = begun.since + o.deadline * 1000 - performance.now();
@@ -76,7 +76,7 @@ export class Host implements RemoteHost {
   }
 
   async #stream(asked: string, wanted: StreamOptions): ReturnType<RemoteHost["stream"]> {
-    const [script, o] = tampered(asked, wanted);
+    const [script, o] = tampered(this.name, asked, wanted);
     const begun = await this.#begin(script, o, { deadline: o.deadline, stdin: false });
     const seen: Record<Stall, string> = {
       deadline: `not finished within ${o.deadline} s, so it was ended`,

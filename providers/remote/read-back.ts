@@ -7,14 +7,17 @@ import { labelOf } from "../plan/show.ts";
 import type { Step } from "../plan/steps.ts";
 import { pause } from "./apply/context.ts";
 import { requireEngine } from "./engine.ts";
+import { unknownIn } from "./errors.ts";
 
 /** Seconds between two looks. */
 const interval = 2;
 
 /** Seconds that what a host was told may take to show: what was cut off here may go on over there. */
-function patienceFor(step: Step): number {
-  if (step.do === "restart-master") return 90;
-  return step.do === "disable-manifest" ? 60 : 10;
+function patienceFor(step: Step, lost: unknown): number {
+  // of a load balancer, nothing was told to the master itself, or it has been done
+  const isOwn = unknownIn(lost)?.host === step.host;
+  if (isOwn && step.do === "restart-master") return 90;
+  return isOwn && step.do === "disable-manifest" ? 60 : 10;
 }
 
 /**
@@ -30,7 +33,7 @@ export async function readBack(
   look: () => Promise<Seen>,
   say: (text: string) => void,
 ): Promise<readonly Step[]> {
-  const end = Date.now() + Math.max(...open.map(patienceFor)) * 1000;
+  const end = Date.now() + Math.max(...open.map((step) => patienceFor(step, lost))) * 1000;
   say(`the answer was lost (${messageOf(lost)}); reading back what the hosts show of: ${open.map(labelOf).join("; ")}`);
   for (;;) {
     await requireEngine();

@@ -48,7 +48,7 @@ export class Connections {
       sent: (what) => {
         this.stats.commands += 1;
         this.sentTo.set(target.name, (this.sentTo.get(target.name) ?? 0) + 1);
-        return commandSent(what);
+        return commandSent(target.name, what);
       },
       journal,
     });

@@ -1,7 +1,7 @@
 /** The machine that runs pulumi, asked as a host is: the same scripts, the same errors, in a process group that ends when it must. */
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { RemoteError } from "./errors.ts";
-import { commandSent, tampered } from "./fault.ts";
+import { commandSent, linkless, tampered } from "./fault.ts";
 import { recorded } from "./record/open-step.ts";
 import type { RemoteHost, Result, RunOptions } from "./remote-host.ts";
 
@@ -18,13 +18,13 @@ export const thisMachine: ScriptRunner = {
 
 /** @throws RemoteError as `RemoteHost.run` does */
 async function runHere(asked: string, wanted: RunOptions): Promise<Result> {
-  const [script, o] = tampered(asked, wanted);
+  const [script, o] = tampered(thisMachine.name, asked, wanted);
   const started = performance.now();
   // Of the environment only what says where programs and room are: no ETCD_*, no proxy, no secret.
   const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin", TMPDIR } = process.env;
   const env = { PATH, LC_ALL: "C", ...(TMPDIR === undefined ? {} : { TMPDIR }) };
   const child = spawn("/bin/sh", ["-c", script], { env, detached: true, cwd: "/" });
-  commandSent(o.what, "this machine");
+  commandSent(thisMachine.name, o.what, linkless);
   const { code, stdout, stderr, cut } = await watch(child, o);
   const took = performance.now() - started;
   const fail = (outcome: "failed" | "unknown", seen: string, cause?: unknown) =>

@@ -71,11 +71,13 @@ export function pointIn(met: string): Blow & { readonly step: string } {
 export class Schedule {
   readonly #left = new Map<string, Blow[]>(steps.map((step) => [step, [...blows]]));
 
-  /** For the next run: the next fault of each step. */
+  /** For the next run: the next fault of each step, kinds that it has not met before the others. */
   next(): string[] {
-    return [...this.#left].flatMap(([step, [first]]) =>
-      first === undefined ? [] : [`${step}:${first.phase}:${first.kind}`],
-    );
+    return [...this.#left].flatMap(([step, left]) => {
+      const whole = (kind: FaultKind) => left.filter((one) => one.kind === kind).length === phasesOf(kind).length;
+      const next = left.find(({ kind }) => whole(kind)) ?? left[0];
+      return next === undefined ? [] : [`${step}:${next.phase}:${next.kind}`];
+    });
   }
 
   /** It was met, and is not asked for again. */

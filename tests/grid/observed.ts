@@ -46,9 +46,8 @@ export function metIn(run: Watched): Met[] {
       ...point,
       label: labelBefore(text.slice(0, match.index), type, number),
       at,
-      seen: seenOf(rest, isLast ? run : undefined, passed !== null),
-      inRun:
-        passed === null && isLast && run.code !== 0 ? undefined : timeOf(run, match.index + (passed?.index ?? 0)) - at,
+      seen: seenOf(rest, isLast && run.code !== 0 ? run : undefined),
+      inRun: isLast && run.code !== 0 ? undefined : timeOf(run, match.index + (passed?.index ?? 0)) - at,
     };
   });
 }
@@ -59,10 +58,10 @@ const timeOf = ({ marks, took }: Watched, length: number): number =>
 const labelBefore = (text: string, type: string, number: string): string =>
   [...text.matchAll(new RegExp(`\\[${type}[^\\]]*\\] ${number}/\\d+ (.*?) …$`, "gm"))].at(-1)?.[1] ?? "";
 
-/** @param ended the run, if this was its last fault */
-function seenOf(rest: string, ended: Watched | undefined, passed: boolean): string {
+/** @param ended the run, if it ended at this fault */
+function seenOf(rest: string, ended: Watched | undefined): string {
   const told = /the answer was lost \(.*|the answer to .* was lost.*|no answer to .*/.exec(rest)?.[0];
-  if (passed || ended === undefined) return short(told ?? "nothing: the step went on");
+  if (ended === undefined) return short(told ?? "nothing: the step went on");
   if (ended.code === -1) return "pulumi was killed";
   const [, diagnostics = ""] = ended.output.split(/^Diagnostics:/m);
   const reason = /^\s+\* (.+)$/m.exec(diagnostics)?.[1];

@@ -22,7 +22,8 @@ import { Connections, type RemoteHost } from "../../providers/remote/ssh.ts";
 import { thisMachine } from "../../providers/remote/this-machine.ts";
 import { type Sshd, startSshd } from "./sshd.ts";
 
-const point = { resource: "MasterConfig", number: 1, does: "edit" };
+const point = { resource: "MasterConfig", number: 1, does: "edit", host: "master-0.example.com" };
+const here = { ...point, host: "this machine" };
 let sshd: Sshd;
 let connections: Connections;
 let host: RemoteHost;
@@ -130,25 +131,36 @@ describe("in a step", () => {
     assert.equal(connections.stats.connections, 2);
   });
   it("on this machine, the command is spoilt as on a host; no link is there to be dropped", async () => {
-    const here = () =>
+    const step = () =>
       atPoint(
-        point,
+        here,
         () => thisMachine.run(`echo x >${file("written")}`, { what: "writing the file", deadline: 20 }),
         () => Promise.resolve(),
       );
     armed("MasterConfig:edit:in:drop-link,MasterConfig:edit:in:lose-answer");
-    await here();
+    await step();
     assert.deepEqual(printed, []);
     for (const [kind, message] of [
       ["fail", /exit 1/],
       ["disk-full", full],
     ] as const) {
       armed(`MasterConfig:edit:in:${kind}`);
-      const error = await failureOf(here());
+      const error = await failureOf(step());
       assert.ok(error instanceof RemoteError);
       assert.match(error.message, message);
     }
   });
+});
+
+it("what another host is told for the step is not struck", async () => {
+  armed("MasterConfig:edit:in:fail");
+  const balancer = connections.host({ name: "127.0.0.1", address: "127.0.0.1" });
+  await atPoint(
+    point,
+    () => balancer.run("true", { what: "taking it out", deadline: 20 }),
+    () => Promise.resolve(),
+  );
+  assert.deepEqual(printed, []);
 });
 
 describe("before and after a step", () => {
@@ -182,7 +194,7 @@ it("a backup that is struck by every kind leaves no set under a final name; the 
   const content = { ...etcdConfigContent, paths: [file("src")] };
   const run = (name: string) =>
     atPoint(
-      { resource: "MasterBackup", number: 1, does: "backup" },
+      { ...point, resource: "MasterBackup", does: "backup" },
       () =>
         takeArchive(host, {
           directory: file("backup"),
@@ -227,7 +239,7 @@ describe("what kills, in a process of its own below one of the name `pulumi`", (
       const { armFaults, atPoint } = await import(${JSON.stringify(new URL("../../providers/remote/fault.ts", import.meta.url).href)});
       const { thisMachine } = await import(${JSON.stringify(new URL("../../providers/remote/this-machine.ts", import.meta.url).href)});
       armFaults(true);
-      await atPoint(${JSON.stringify(point)}, () => thisMachine.run("echo x >${file("written")}", { what: "writing", deadline: 20 }), async () => {});
+      await atPoint(${JSON.stringify(here)}, () => thisMachine.run("echo x >${file("written")}", { what: "writing", deadline: 20 }), async () => {});
       require("node:fs").writeFileSync(${JSON.stringify(file("outlived"))}, "");`;
     const parent = `
       const child = require("node:child_process").spawn(${JSON.stringify(process.execPath)}, ["--input-type=module", "-e", ${JSON.stringify(

@@ -22,6 +22,15 @@ describe("what comes next", () => {
     assert.ok(order.indexOf("in hang") < order.indexOf("before drop-link"));
     assert.ok(order.indexOf("before drop-link") < order.indexOf("in lose-answer"));
   });
+  it("a step has met every kind before it meets one again", () => {
+    const schedule = new Schedule();
+    const met = faultKinds.map(() => {
+      const [first = assert.fail()] = faultsFrom(schedule.next().join());
+      schedule.met({ ...first, step: `${first.resource}:${first.step}` });
+      return first.kind;
+    });
+    assert.deepEqual(met.toSorted(), [...faultKinds].toSorted());
+  });
   it("what was not met is told", () => {
     const schedule = new Schedule();
     for (const blow of blows.slice(1)) schedule.met({ ...blow, step: "NodeDrain:drain" });
@@ -83,6 +92,19 @@ describe("what a run shows", () => {
         inRun: undefined,
       },
     ]);
+  });
+  it("one that got over a dropped link, and ended since the lock went with it: it ended at that fault", () => {
+    const lines = [
+      "[MasterConfig] 1/2 m: t …",
+      "fault: drop-link in MasterConfig 1 (edit)",
+      "[MasterConfig] the answer was lost; the hosts show it done",
+    ];
+    const reason =
+      "  x:\n    error: 1 error occurred:\n    \t* the lock on the masters was lost, nothing more is done: x\n";
+    assert.deepEqual(
+      metIn(run(1, lines, reason)).map(({ seen, inRun }) => [seen, inRun]),
+      [["the lock on the masters was lost, nothing more is done: x", undefined]],
+    );
   });
   it("one whose pulumi was killed, one whose provider was, one that was not stopped", () => {
     const lines = ["[NodeDrain] 1/2 m: t …", "fault: kill-engine before NodeDrain 1 (cordon)"];

@@ -83,8 +83,13 @@ function verdictOn(stranger: Stranger, world: World, change: Change): Verdict | 
         `or, if it is dead or was being retired, acknowledge \`host-gone:${stranger.name}\`: then \`pulumi up\` takes out what is left of it`,
     );
   }
-  if (wasSeen(world, change) && isBegun(stranger, host, world, change)) return verdict("leaves", half(stranger, world, change, "is half retired"));
-  if (!alive) return verdict("told", `${onlyText(stranger)}; nothing shows that this program or its API's manifest in disabled/ has begun to retire it`);
+  if (wasSeen(world, change) && isBegun(stranger, host, world, change))
+    return verdict("leaves", half(stranger, world, change, "is half retired"));
+  if (!alive)
+    return verdict(
+      "told",
+      `${onlyText(stranger)}; nothing shows that this program or its API's manifest in disabled/ has begun to retire it`,
+    );
   const signs = inConvalescence(stranger, world, change, isOff(host));
   return verdict(
     "refused",
@@ -105,7 +110,8 @@ const called = ({ name, addresses }: Stranger): string => {
   return name === "" ? addresses.join(" or ") : addresses.length === 0 ? told : `${told} (${addresses.join(", ")})`;
 };
 const places = ({ sightings: all }: Stranger): string => placesOf(all);
-const where = ({ sightings: all }: Stranger, place: Place): string => placesOf(all.filter((one) => one.place === place));
+const where = ({ sightings: all }: Stranger, place: Place): string =>
+  placesOf(all.filter((one) => one.place === place));
 
 const declare = (one: Stranger): string =>
   `declare it, as \`${one.name}: { address: ${addressOf(one)} }\` below openshift-masters:masters, run \`pulumi up\`, and delete that line again if it is to go`;
@@ -122,8 +128,7 @@ function otherOf({ name, addresses }: Stranger, { settings }: Change): string | 
   const others = [...entries<object>(settings.loadBalancers), ...entries<object>(settings.nodes)];
   const words = new Set([name, ...addresses].map(canonicalAddress));
   return others.find(
-    ([other, entry]) =>
-      words.has(other) || ("address" in entry && words.has(canonicalAddress(String(entry.address)))),
+    ([other, entry]) => words.has(other) || ("address" in entry && words.has(canonicalAddress(String(entry.address)))),
   )?.[0];
 }
 
@@ -133,7 +138,9 @@ function whyUnclear(one: Stranger, change: Change): string | undefined {
   const reasons = contradictions(one).map((reason) => escapeControls(reason));
   if (reasons.length > 0) return reasons.join("; ");
   if (one.name === "") return "nothing names it";
-  return isHostName(one.name) && isAddress(addressOf(one)) ? undefined : "that is no host name as of RFC 1123, or no address";
+  return isHostName(one.name) && isAddress(addressOf(one))
+    ? undefined
+    : "that is no host name as of RFC 1123, or no address";
 }
 
 /** What it is out of, that an administrator may have done. */

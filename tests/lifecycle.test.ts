@@ -602,8 +602,8 @@ describe("create", () => {
     const provider = providerOf(hosts);
     const { inputs } = await check(provider, {}, { masters: three });
     assert.deepEqual(inputs, { masters: three, retired: hosts.leaving });
-    const { outs } = await create(provider, inputs);
-    const record = (outs as Inputs)["record"] as Record<string, { steps: { step: string }[] }>;
+    const created = await create(provider, inputs);
+    const record = (created.outs as Inputs)["record"] as Record<string, { steps: { step: string }[] }>;
     assert.deepEqual(
       record[m3]?.steps.map(({ step }) => step),
       ["FlannelNetwork: restart flanneld"],

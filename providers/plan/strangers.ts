@@ -123,10 +123,12 @@ const onlyText = (one: Stranger): string =>
 const isOnlyServerOf = (one: Stranger, change: Change): boolean =>
   !isIn(one, "member", "node", "endpoint", "masters") && otherOf(one, change) !== undefined;
 
-/** A load balancer or node that is declared with its name or address. */
+/** A load balancer, node or bastion that is declared with its name or address. */
 function otherOf({ name, addresses }: Stranger, { settings }: Change): string | undefined {
   const others = [...entries<object>(settings.loadBalancers), ...entries<object>(settings.nodes)];
   const words = new Set([name, ...addresses].map(canonicalAddress));
+  const bastion = settings.ssh.bastion?.host;
+  if (bastion !== undefined && words.has(canonicalAddress(bastion))) return bastion;
   return others.find(
     ([other, entry]) => words.has(other) || ("address" in entry && words.has(canonicalAddress(String(entry.address)))),
   )?.[0];
@@ -138,10 +140,15 @@ function whyUnclear(one: Stranger, change: Change): string | undefined {
   const reasons = contradictions(one).map((reason) => escapeControls(reason));
   if (reasons.length > 0) return reasons.join("; ");
   if (one.name === "") return "nothing names it";
-  return isHostName(one.name) && isAddress(addressOf(one))
-    ? undefined
-    : "that is no host name as of RFC 1123, or no address";
+  if (!isHostName(one.name) || !isAddress(addressOf(one))) return "that is no host name as of RFC 1123, or no address";
+  return isNobodys(addressOf(one)) ? `${addressOf(one)} is no address of another machine` : undefined;
 }
+
+/** Loopback, unspecified, link-local and multicast: whoever connects there meets itself, or anybody. */
+const isNobodys = (address: string): boolean =>
+  /^(?:0|127|169\.254|22[4-9]|23\d|2[45]\d)\.|^0:0:0:0:0:(?:0|ffff):|^::ffff:|^fe[89ab][0-9a-f]:|^ff[0-9a-f]{2}:|^localhost(?:\.|$)/.test(
+    canonicalAddress(address),
+  );
 
 /** What it is out of, that an administrator may have done. */
 function inConvalescence(one: Stranger, world: World, change: Change, off: boolean): string[] {

@@ -18,7 +18,7 @@ import {
   withMaster,
 } from "./world.ts";
 
-const lb0 = "lb-0.example.com";
+const [lb0, m3] = ["lb-0.example.com", master(3)];
 const { world, change } = removal(4, [3]);
 const same = changeOf(4, []);
 const known = remembered(world, same, {});
@@ -33,10 +33,8 @@ const replaced = (n: number): World =>
   withEtcd(world, ({ members }) => ({
     members: members.map((one) => (one.id === idOf(n) ? { ...one, id: "1122334455667788" } : one)),
   }));
-const acknowledging = (asked: Change, ...risks: readonly string[]): Change => ({
-  ...asked,
-  settings: { ...asked.settings, acknowledge: [...risks] },
-});
+const acknowledging = ({ leaving }: Change, ...risks: readonly string[]): Change =>
+  changeOf(4, m3 in leaving ? [3] : [], risks);
 const refusals = (so: World, asked: Change, was: Known = known) => judge(so, asked, mastersOf(4), was).refusals;
 
 describe("what is remembered", () => {

@@ -423,6 +423,28 @@ describe("who it is", () => {
       halfRetired(seenBy({ ...begun, world: nodes(() => ({ address: addressOf(0) })) }), adoption())[m3],
       m3,
     ));
+  for (const address of [
+    "127.0.0.1",
+    "0.0.0.0",
+    "::1",
+    "::",
+    "169.254.1.1",
+    "fe80::1",
+    "224.0.0.1",
+    "::ffff:127.0.0.1",
+  ])
+    it(`${address} is no other machine's`, () =>
+      refused(
+        nodes(() => ({ address })),
+        /is no address of another machine|several addresses|no host name as of RFC 1123/,
+      ));
+  it("the bastion is no master", () => {
+    const change = adoption();
+    const bastion = { host: addressOf(3), user: "ops" };
+    const settings = { ...change.settings, ssh: { ...change.settings.ssh, bastion } };
+    const [verdict] = verdicts(seenBy(begun), { ...change, settings });
+    assert.match(verdict?.text ?? "", /192\.168\.55\.21 is declared, as no master, with its name or address/);
+  });
   it("a name that is none", () =>
     refused(
       nodes(() => ({ name: "-rm;evil" })),

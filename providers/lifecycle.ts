@@ -194,7 +194,10 @@ class Lifecycle {
   /** Looks and judges; waits, bounded, for what may pass by itself, as an API does that a killed run was restarting. */
   async #judged(asked: Asked, olds: Inputs, news: Inputs): Promise<Asked & { world: World; judgement: Judgement }> {
     const before = this.#kind.list in olds ? addresses(olds[this.#kind.list]) : undefined;
-    const asks = [...(this.#kind.asks ?? []), ...(before === undefined && this.#kind.adopts ? (["strangers"] as const) : [])];
+    const asks = [
+      ...(this.#kind.asks ?? []),
+      ...(before === undefined && this.#kind.adopts ? (["strangers"] as const) : []),
+    ];
     const end = Date.now() + patience * 1000;
     for (let told = false; ; told = true) {
       const { world, change } = await this.#session().look(asked.change, asked.retired, asks);

@@ -24,6 +24,8 @@ class Hosts {
   record = unrecorded;
   readonly commands: string[] = [];
   readonly sketches: Record<string, object> = {};
+  leaving: Record<string, string> = {};
+  unfinished: Record<string, string> = {};
   /** Leave and restarts, in order. */
   readonly events: string[] = [];
   readonly asked: { change: Change; retired: string[] }[] = [];
@@ -700,6 +702,43 @@ describe("create", () => {
     assert.equal(created.id, "flannelnetwork");
     assert.deepEqual(created.outs as Inputs, { masters: four, fact: 1, pending: [], record: {}, unreachable: [] });
     assert.deepEqual(hosts.commands, []);
+  });
+  it("of a host whose retirement another state began: it leaves now, and its steps are written down", async () => {
+    const hosts = new Hosts(m0);
+    hosts.leaving = hosts.unfinished = { [m3]: "192.168.55.21" };
+    const provider = providerOf(hosts);
+    const { inputs } = await check(provider, {}, { masters: three });
+    assert.deepEqual(inputs, { masters: three, retired: hosts.leaving });
+    const created = await create(provider, inputs);
+    const record = (created.outs as Inputs)["record"] as Record<string, { steps: { step: string }[] }>;
+    assert.deepEqual(
+      record[m3]?.steps.map(({ step }) => step),
+      ["FlannelNetwork: restart flanneld"],
+    );
+    assert.deepEqual(
+      hosts.asked.map(({ change, retired }) => [change.leaving, retired]),
+      hosts.asked.map(() => [hosts.leaving, []]),
+    );
+    // later it has left like any other
+    hosts.asked.length = 0;
+    await check(provider, inputs, { masters: three });
+    assert.deepEqual(
+      hosts.asked.map(({ retired }) => retired),
+      [[m3]],
+    );
+  });
+  it("Preflight alone asks who is half retired, and only without a state", async () => {
+    const hosts = new Hosts();
+    const judge = () => ({ refusals: [], passing: [], notes: [] });
+    const adopts = () => ({ [m3]: "192.168.55.21" });
+    const provider = providerOf(hosts, { judge, adopts });
+    const { inputs } = await check(provider, {}, { masters: three });
+    assert.deepEqual(inputs, { masters: three, retired: adopts(), unfinished: adopts() });
+    assert.deepEqual([hosts.leaving, hosts.unfinished], [adopts(), adopts()]);
+    assert.deepEqual((await check(provider, inputs, { masters: three })).inputs, inputs);
+    assert.deepEqual((await check(provider, inputs, { masters: four })).inputs, { masters: four });
+    assert.deepEqual((await check(provider, { masters: three }, { masters: three })).inputs, { masters: three });
+    assert.deepEqual(hosts.unfinished, {});
   });
   it("a failed one leaves no resource: neither id nor properties", async () => {
     const hosts = new Hosts(m0);

@@ -34,10 +34,14 @@ const isId = (value: unknown): value is string => typeof value === "string" && /
 export function seenHosts(world: World, change: Change): Known {
   const hosts: Hosts = { ...change.leaving, ...change.survivors };
   const members = viewOfSurvivors(world, change)?.etcd.members ?? [];
-  const all = [...entries<object>(world.masters).filter(([name]) => name in hosts), ...entries<object>(world.balancers)];
+  const all = [
+    ...entries<object>(world.masters).filter(([name]) => name in hosts),
+    ...entries<object>(world.balancers),
+  ];
   return Object.fromEntries(
     all.map(([name, facts]) => {
-      const machine = isReachable(facts) && "identity" in facts ? (facts.identity as { machineId: string }).machineId : "";
+      const machine =
+        isReachable(facts) && "identity" in facts ? (facts.identity as { machineId: string }).machineId : "";
       const member = name in hosts ? idOf(() => memberOf(name, hosts, members)?.id) : undefined;
       return [name, { ...(isId(machine) && { machine }), ...(isId(member) && { member }) }];
     }),

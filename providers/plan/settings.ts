@@ -8,7 +8,8 @@ import { bracketed, canonicalAddress } from "./same-host.ts";
 
 const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 /** A host name as of RFC 1123, in lower case. */
-export const isHostName = (text: string): boolean => text.length <= 253 && text.split(".").every((part) => label.test(part));
+export const isHostName = (text: string): boolean =>
+  text.length <= 253 && text.split(".").every((part) => label.test(part));
 const ipv4 = /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/;
 /** An IP address or a host name. */
 export const isAddress = (text: string): boolean =>
@@ -125,10 +126,15 @@ const schema = z.strictObject({
     .prefault({}),
   acknowledge: z
     .array(
-      z.string().regex(/^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data|machine-changed|member-changed):[a-z0-9.-]+)$/, {
-        error:
-          "expected below-three-masters, even-members, host-gone:<name>, evict-bare-pods:<name>, local-data:<name>, machine-changed:<name> or member-changed:<name>",
-      }),
+      z
+        .string()
+        .regex(
+          /^(below-three-masters|even-members|(host-gone|evict-bare-pods|local-data|machine-changed|member-changed):[a-z0-9.-]+)$/,
+          {
+            error:
+              "expected below-three-masters, even-members, host-gone:<name>, evict-bare-pods:<name>, local-data:<name>, machine-changed:<name> or member-changed:<name>",
+          },
+        ),
     )
     .default([]),
   // faults on purpose are listened to

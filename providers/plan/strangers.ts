@@ -83,8 +83,13 @@ function verdictOn(stranger: Stranger, world: World, change: Change): Verdict | 
         `or, if it is dead or was being retired, acknowledge \`host-gone:${stranger.name}\`: then \`pulumi up\` takes out what is left of it`,
     );
   }
-  if (wasSeen(world, change) && isBegun(stranger, host, world, change)) return verdict("leaves", half(stranger, world, change, "is half retired"));
-  if (!alive) return verdict("told", `${onlyText(stranger)}; nothing shows that this program or its API's manifest in disabled/ has begun to retire it`);
+  if (wasSeen(world, change) && isBegun(stranger, host, world, change))
+    return verdict("leaves", half(stranger, world, change, "is half retired"));
+  if (!alive)
+    return verdict(
+      "told",
+      `${onlyText(stranger)}; nothing shows that this program or its API's manifest in disabled/ has begun to retire it`,
+    );
   const signs = inConvalescence(stranger, world, change, isOff(host));
   return verdict(
     "refused",
@@ -105,7 +110,8 @@ const called = ({ name, addresses }: Stranger): string => {
   return name === "" ? addresses.join(" or ") : addresses.length === 0 ? told : `${told} (${addresses.join(", ")})`;
 };
 const places = ({ sightings: all }: Stranger): string => placesOf(all);
-const where = ({ sightings: all }: Stranger, place: Place): string => placesOf(all.filter((one) => one.place === place));
+const where = ({ sightings: all }: Stranger, place: Place): string =>
+  placesOf(all.filter((one) => one.place === place));
 
 const declare = (one: Stranger): string =>
   `declare it, as \`${one.name}: { address: ${addressOf(one)} }\` below openshift-masters:masters, run \`pulumi up\`, and delete that line again if it is to go`;
@@ -117,13 +123,14 @@ const onlyText = (one: Stranger): string =>
 const isOnlyServerOf = (one: Stranger, change: Change): boolean =>
   !isIn(one, "member", "node", "endpoint", "masters") && otherOf(one, change) !== undefined;
 
-/** A load balancer or node that is declared with its name or address. */
+/** A load balancer, node or bastion that is declared with its name or address. */
 function otherOf({ name, addresses }: Stranger, { settings }: Change): string | undefined {
   const others = [...entries<object>(settings.loadBalancers), ...entries<object>(settings.nodes)];
   const words = new Set([name, ...addresses].map(canonicalAddress));
+  const bastion = settings.ssh.bastion?.host;
+  if (bastion !== undefined && words.has(canonicalAddress(bastion))) return bastion;
   return others.find(
-    ([other, entry]) =>
-      words.has(other) || ("address" in entry && words.has(canonicalAddress(String(entry.address)))),
+    ([other, entry]) => words.has(other) || ("address" in entry && words.has(canonicalAddress(String(entry.address)))),
   )?.[0];
 }
 
@@ -133,8 +140,15 @@ function whyUnclear(one: Stranger, change: Change): string | undefined {
   const reasons = contradictions(one).map((reason) => escapeControls(reason));
   if (reasons.length > 0) return reasons.join("; ");
   if (one.name === "") return "nothing names it";
-  return isHostName(one.name) && isAddress(addressOf(one)) ? undefined : "that is no host name as of RFC 1123, or no address";
+  if (!isHostName(one.name) || !isAddress(addressOf(one))) return "that is no host name as of RFC 1123, or no address";
+  return isNobodys(addressOf(one)) ? `${addressOf(one)} is no address of another machine` : undefined;
 }
+
+/** Loopback, unspecified, link-local and multicast: whoever connects there meets itself, or anybody. */
+const isNobodys = (address: string): boolean =>
+  /^(?:0|127|169\.254|22[4-9]|23\d|2[45]\d)\.|^0:0:0:0:0:(?:0|ffff):|^::ffff:|^fe[89ab][0-9a-f]:|^ff[0-9a-f]{2}:|^localhost(?:\.|$)/.test(
+    canonicalAddress(address),
+  );
 
 /** What it is out of, that an administrator may have done. */
 function inConvalescence(one: Stranger, world: World, change: Change, off: boolean): string[] {

@@ -6,9 +6,19 @@ import { judge } from "../../providers/plan/preflight.ts";
 import { sameHosts } from "../../providers/plan/preflight/known.ts";
 import { type Change, type World, entries } from "../../providers/plan/steps.ts";
 import { preflight } from "../../providers/preflight.ts";
-import { changeOf, idOf, master, mastersOf, removal, unreachable, withBalancer, withEtcd, withMaster } from "./world.ts";
+import {
+  changeOf,
+  idOf,
+  master,
+  mastersOf,
+  removal,
+  unreachable,
+  withBalancer,
+  withEtcd,
+  withMaster,
+} from "./world.ts";
 
-const lb0 = "lb-0.example.com";
+const [lb0, m3] = ["lb-0.example.com", master(3)];
 const { world, change } = removal(4, [3]);
 const same = changeOf(4, []);
 const known = remembered(world, same, {});
@@ -23,10 +33,8 @@ const replaced = (n: number): World =>
   withEtcd(world, ({ members }) => ({
     members: members.map((one) => (one.id === idOf(n) ? { ...one, id: "1122334455667788" } : one)),
   }));
-const acknowledging = (asked: Change, ...risks: readonly string[]): Change => ({
-  ...asked,
-  settings: { ...asked.settings, acknowledge: [...risks] },
-});
+const acknowledging = ({ leaving }: Change, ...risks: readonly string[]): Change =>
+  changeOf(4, m3 in leaving ? [3] : [], risks);
 const refusals = (so: World, asked: Change, was: Known = known) => judge(so, asked, mastersOf(4), was).refusals;
 
 describe("what is remembered", () => {
@@ -77,9 +85,15 @@ describe("a wrong host at a known address", () => {
           "If that address is wrong, correct it; if the host was installed anew, acknowledge `machine-changed:master-1.example.com` until the next `pulumi up` is through",
       ]));
   it("the one that leaves, and a load balancer, too", () => {
-    assert.match(refusals(reinstalled(3), change).join(), /^master-3\.example\.com \(192\.168\.55\.21\) is another machine/);
+    assert.match(
+      refusals(reinstalled(3), change).join(),
+      /^master-3\.example\.com \(192\.168\.55\.21\) is another machine/,
+    );
     const so = withBalancer(world, lb0, ({ identity }) => ({ identity: { ...identity, machineId: other } }));
-    assert.match(refusals(so, same).join(), /^lb-0\.example\.com is another machine .*`machine-changed:lb-0\.example\.com`/);
+    assert.match(
+      refusals(so, same).join(),
+      /^lb-0\.example\.com is another machine .*`machine-changed:lb-0\.example\.com`/,
+    );
   });
   it("acknowledged by its own name, and no other's", () => {
     assert.deepEqual(refusals(reinstalled(1), acknowledging(same, `machine-changed:${master(1)}`)), []);
@@ -104,7 +118,9 @@ describe("a wrong host at a known address", () => {
     assert.equal(remembered(replaced(1), risk, known)[master(1)]?.member, "1122334455667788");
   });
   it("the ids that all of etcd has anew are all told", () => {
-    const so = withEtcd(world, ({ members }) => ({ members: members.map((one) => ({ ...one, id: `a${one.id.slice(1)}` })) }));
+    const so = withEtcd(world, ({ members }) => ({
+      members: members.map((one) => ({ ...one, id: `a${one.id.slice(1)}` })),
+    }));
     assert.equal(sameHosts(so, same, known).notes.length, entries(mastersOf(4)).length);
   });
   it("a member that is gone is none that changed: the one that leaves was removed", () => {

@@ -590,13 +590,16 @@ describe("adoption", () => {
     refused(
       adopting(
         withEtcd(healthy(3), ({ members }) => ({
-          members: [...members, ...membersOf(healthy(4)).slice(3).map((one) => ({ ...one, name: "etcd-3" }))],
+          members: [
+            ...members,
+            ...membersOf(healthy(4))
+              .slice(3)
+              .map((one) => ({ ...one, name: "etcd-3" })),
+          ],
         })),
         changeOf(3, []),
       ),
-      [
-        /^etcd has a member that is not declared: ed4f0efd277d7599 \(etcd-3, https:\/\/192\.168\.55\.21:2380\)/,
-      ],
+      [/^etcd has a member that is not declared: ed4f0efd277d7599 \(etcd-3, https:\/\/192\.168\.55\.21:2380\)/],
     ));
   it("an alarm, though nothing leaves", () =>
     refused(adopt(withEtcd(world, { alarms: [{ memberId: idOf(1), alarm: "NOSPACE" }] })), [

@@ -85,9 +85,7 @@ function after4(done: readonly string[], from = healthy(4, [m3])): { world: Worl
       const balancer = { lb0, lb1 }[part];
       const facts = balancer === undefined ? undefined : so.balancers[balancer];
       if (balancer !== undefined && isReachable(facts))
-        kept[balancer] = [
-          { ...fileOf(`${config}.before-211501-ab12cd`, facts.files[0]?.text ?? ""), at: now },
-        ];
+        kept[balancer] = [{ ...fileOf(`${config}.before-211501-ab12cd`, facts.files[0]?.text ?? ""), at: now }];
       return carriedOut(so, chain[part] ?? assert.fail(part), retirement);
     }, from);
   return { world, kept };
@@ -112,7 +110,11 @@ function up(world: World, change: Change): { world: World; change: Change; refus
   const so = Object.keys(found).length === 0 ? world : leaving(world);
   const { refusals, passing } = judge(so, asked, undefined);
   if (refusals.length + passing.length > 0) return { world, change: asked, refusals: [...refusals, ...passing] };
-  return { world: Object.values(chain).reduce((one, plan) => carriedOut(one, plan, asked), so), change: asked, refusals };
+  return {
+    world: Object.values(chain).reduce((one, plan) => carriedOut(one, plan, asked), so),
+    change: asked,
+    refusals,
+  };
 }
 
 /** What the cluster shows, without what only times tell, and without pods of a Node that is gone, which the simulation keeps. */
@@ -223,7 +225,8 @@ describe("a master that was forgotten is not begun with, however it is", () => {
     refused(withConfig(withConfig(whole, lb0, disable), lb1, disable), /master3, line 26, disabled/);
   });
   it("never put into a pool", () => refused(notIn(whole, lb1), /the pool of lb-1\.example\.com does not have it/));
-  it("taken out of all pools by hand", () => refused(notIn(notIn(whole, lb0), lb1), /pool of lb-0\.example\.com, lb-1/));
+  it("taken out of all pools by hand", () =>
+    refused(notIn(notIn(whole, lb0), lb1), /pool of lb-0\.example\.com, lb-1/));
   it("its API put aside", () => refused(off(whole), /but its API's manifest is in disabled\/, as after/));
   it("cordoned, and its API put aside", () => refused(off(cordoned), /its Node is unschedulable, its API's/));
   it("without etcd on it", () =>
@@ -233,11 +236,10 @@ describe("a master that was forgotten is not begun with, however it is", () => {
     ));
   it("without etcd on it ever, and its API put aside", () =>
     refused(
-      withMaster(
-        off(withEtcd(whole, ({ members }) => ({ members: members.filter(({ id }) => id !== idOf(3)) }))),
-        m3,
-        { etcdData: false, pods: [] },
-      ),
+      withMaster(off(withEtcd(whole, ({ members }) => ({ members: members.filter(({ id }) => id !== idOf(3)) }))), m3, {
+        etcdData: false,
+        pods: [],
+      }),
       /but etcd does not have it, its API's manifest is in disabled\/, as after/,
     ));
   it("without a Node", () =>
@@ -280,7 +282,10 @@ describe("one that cannot be reached", () => {
     it(`gone from ${done.join() || "nothing"}: refused until it is acknowledged, then finished`, () => {
       const verdict = only(dead(done));
       assert.equal(verdict.says, "refused");
-      assert.match(verdict.text, /cannot be reached \(.*handshake\).*: declare it, as .*; or, .* acknowledge `host-gone:master-3\.example\.com`/);
+      assert.match(
+        verdict.text,
+        /cannot be reached \(.*handshake\).*: declare it, as .*; or, .* acknowledge `host-gone:master-3\.example\.com`/,
+      );
       const ended = up(dead(done), gone);
       assert.deepEqual([ended.refusals, ended.change.leaving], [[], { [m3]: addressOf(3) }]);
       assert.ok(isReachable(ended.world.cluster));
@@ -303,7 +308,10 @@ describe("what is no half retired master", () => {
   });
   const members = (name: string, at: string) =>
     withEtcd(three, ({ members: list }) => ({
-      members: [...list, { id: "abc", name, peerURLs: [`https://${at}:2380`], clientURLs: [], started: true, learner: false }],
+      members: [
+        ...list,
+        { id: "abc", name, peerURLs: [`https://${at}:2380`], clientURLs: [], started: true, learner: false },
+      ],
     }));
   it("a healthy cluster: nobody", () => assert.deepEqual(verdicts(three, adoption()), []));
   it("etcd on a host of its own: refused as a member that nobody declares", () => {
@@ -315,7 +323,10 @@ describe("what is no half retired master", () => {
     const world = withFile(three, master(0), "etcdConf", (text) =>
       swap(text, "ETCD_INITIAL_CLUSTER=", "ETCD_INITIAL_CLUSTER=old=https://192.168.55.99:2380,"),
     );
-    assert.match(only(world).text, /^old \(192\.168\.55\.99\) .*ETCD_INITIAL_CLUSTER of master-0\.example\.com, and neither etcd/);
+    assert.match(
+      only(world).text,
+      /^old \(192\.168\.55\.99\) .*ETCD_INITIAL_CLUSTER of master-0\.example\.com, and neither etcd/,
+    );
     assert.deepEqual(up(world, adoption()).refusals, []);
   });
   it("a host that is being added", () => {
@@ -335,7 +346,9 @@ describe("what is no half retired master", () => {
   it("an application node that was a master once", () => {
     const world = withCluster(
       withText((text) => swap(text, "[masters]\n", `[masters]\n${m3}\n`)),
-      ({ nodes }) => ({ nodes: [...nodes, { name: m3, unschedulable: false, ready: true, master: false, address: addressOf(3) }] }),
+      ({ nodes }) => ({
+        nodes: [...nodes, { name: m3, unschedulable: false, ready: true, master: false, address: addressOf(3) }],
+      }),
     );
     assert.equal(only(world).says, "told");
     assert.deepEqual(up(world, adoption()).refusals, []);
@@ -377,7 +390,9 @@ describe("who it is", () => {
       halfRetired(
         seenBy({
           ...begun,
-          world: withText((text) => swap(text, `${m3}\n`, `${m3} ansible_host=10.9.9.9 openshift_ip=${addressOf(3)}\n`)),
+          world: withText((text) =>
+            swap(text, `${m3}\n`, `${m3} ansible_host=10.9.9.9 openshift_ip=${addressOf(3)}\n`),
+          ),
         }),
         adoption(),
       ),
@@ -386,23 +401,59 @@ describe("who it is", () => {
   it("two names of one address", () =>
     refused(
       withCluster(begun.world, ({ nodes: all }) => ({
-        nodes: [...all, { name: "evil.example.com", unschedulable: false, ready: true, master: true, address: addressOf(3) }],
+        nodes: [
+          ...all,
+          { name: "evil.example.com", unschedulable: false, ready: true, master: true, address: addressOf(3) },
+        ],
       })),
       /one address has several names \(master-3\.example\.com in the Nodes, .*; evil\.example\.com in the Nodes\)/,
     ));
   it("the address of a declared node or load balancer", () => {
-    refused(nodes(() => ({ address: "192.168.55.31" })), /node-0\.example\.com is declared, as no master, with its name or address/);
-    refused(nodes(() => ({ address: "192.168.55.5" })), /lb-0\.example\.com is declared/);
+    refused(
+      nodes(() => ({ address: "192.168.55.31" })),
+      /node-0\.example\.com is declared, as no master, with its name or address/,
+    );
+    refused(
+      nodes(() => ({ address: "192.168.55.5" })),
+      /lb-0\.example\.com is declared/,
+    );
   });
   it("the address of a declared master is that master's", () =>
-    assert.deepEqual(halfRetired(seenBy({ ...begun, world: nodes(() => ({ address: addressOf(0) })) }), adoption())[m3], m3));
+    assert.deepEqual(
+      halfRetired(seenBy({ ...begun, world: nodes(() => ({ address: addressOf(0) })) }), adoption())[m3],
+      m3,
+    ));
+  for (const address of [
+    "127.0.0.1",
+    "0.0.0.0",
+    "::1",
+    "::",
+    "169.254.1.1",
+    "fe80::1",
+    "224.0.0.1",
+    "::ffff:127.0.0.1",
+  ])
+    it(`${address} is no other machine's`, () =>
+      refused(
+        nodes(() => ({ address })),
+        /is no address of another machine|several addresses|no host name as of RFC 1123/,
+      ));
+  it("the bastion is no master", () => {
+    const change = adoption();
+    const bastion = { host: addressOf(3), user: "ops" };
+    const settings = { ...change.settings, ssh: { ...change.settings.ssh, bastion } };
+    const [verdict] = verdicts(seenBy(begun), { ...change, settings });
+    assert.match(verdict?.text ?? "", /192\.168\.55\.21 is declared, as no master, with its name or address/);
+  });
   it("a name that is none", () =>
-    refused(nodes(() => ({ name: "-rm;evil" })), /that is no host name as of RFC 1123/));
+    refused(
+      nodes(() => ({ name: "-rm;evil" })),
+      /that is no host name as of RFC 1123/,
+    ));
   it("control characters are shown as such", () => {
-    const verdict = verdicts(
-      seenBy({ ...begun, world: nodes(() => ({ name: "a\x1b[2J" })) }),
-      adoption(),
-    ).find(({ says }) => says === "refused");
+    const verdict = verdicts(seenBy({ ...begun, world: nodes(() => ({ name: "a\x1b[2J" })) }), adoption()).find(
+      ({ says }) => says === "refused",
+    );
     assert.ok(verdict?.text.includes("a\\x1b[2j"), verdict?.text);
   });
 });
@@ -413,7 +464,11 @@ describe("a state that does not know it", () => {
     const { world } = after4(["lb0", "lb1", "drain", "pods"]);
     const { notes, refusals } = judge(seenBy({ world, kept: {} }), adoption(), before);
     assert.ok(
-      notes.some((note) => /^master-3\.example\.com \(192\.168\.55\.21\) is a master, in etcd .*neither the configuration nor this state knows it.*`pulumi destroy` forgets/.test(note)),
+      notes.some((note) =>
+        /^master-3\.example\.com \(192\.168\.55\.21\) is a master, in etcd .*neither the configuration nor this state knows it.*`pulumi destroy` forgets/.test(
+          note,
+        ),
+      ),
       notes.join("\n"),
     );
     assert.match(refusals.join(), /^etcd has a member that is not declared: ed4f0efd277d7599/);

@@ -339,7 +339,10 @@ export const clusterParts = (count: number, leaving: readonly string[]): Record<
   nodes: [
     numbers(count)
       .map((m) => `${master(m)}||True|${addressOf(m)}|2023-11-01T10:00:00Z|map[${masterRole} zone:a]\n`)
-      .join("") + Object.entries(nodeAddresses).map(([name, at]) => `${name}||True|${at}||map[zone:a]\n`).join(""),
+      .join("") +
+      Object.entries(nodeAddresses)
+        .map(([name, at]) => `${name}||True|${at}||map[zone:a]\n`)
+        .join(""),
     0,
   ],
   endpoints: [

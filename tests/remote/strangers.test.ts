@@ -59,8 +59,8 @@ describe("what is kept beside a file", () => {
     assert.ok(Math.abs((found[0]?.at ?? 0) - Date.now() / 1000) < 60);
   });
   it("beside the file itself, where the path is a link, with whatever is in its name", () => {
-    const path = file("it's $(odd) \"one\".cfg", "now\n");
-    const kept = file("it's $(odd) \"one\".cfg.before-100000-aaaaaa", "then\n");
+    const path = file('it\'s $(odd) "one".cfg', "now\n");
+    const kept = file('it\'s $(odd) "one".cfg.before-100000-aaaaaa', "then\n");
     symlinkSync(path, join(folder, "link.cfg"));
     assert.deepEqual(
       asked(join(folder, "link.cfg")).map(({ path: one, text }) => [one, text]),
@@ -173,7 +173,13 @@ describe("the resources after it", () => {
     cluster.session.unfinished = cluster.session.leaving = { [m3]: addressOf(3) };
     const { inputs } = await check({}, nodeDrain);
     assert.deepEqual(inputs["retired"], { [m3]: addressOf(3) });
-    const facts = (await cluster.session.look({ survivors: three, leaving: { [m3]: addressOf(3) }, settings: cluster.session.settings })).world;
+    const facts = (
+      await cluster.session.look({
+        survivors: three,
+        leaving: { [m3]: addressOf(3) },
+        settings: cluster.session.settings,
+      })
+    ).world;
     assert.ok(isReachable(facts.masters[m3]));
   });
   it("Preflight of a state in which it is unfinished says so to them, until it is declared again", async () => {

@@ -14,7 +14,12 @@ export const mostApart = 60;
 export const clocks: Check = (world, change) => {
   const told = wrong(world, change);
   return names(change.leaving).length > 0
-    ? { refusals: told.map((one) => `${one}; set it right first (chronyd or ntpd): certificates, leases and the order of backups go by it`) }
+    ? {
+        refusals: told.map(
+          (one) =>
+            `${one}; set it right first (chronyd or ntpd): certificates, leases and the order of backups go by it`,
+        ),
+      }
     : { notes: told };
 };
 
@@ -25,8 +30,7 @@ function wrong(world: World, change: Change): string[] {
     return ahead === undefined ? [] : [{ name, ahead }];
   });
   const far = seen.filter(({ ahead }) => ahead.least > mostApart || ahead.most < -mostApart);
-  if (far.length > 0)
-    return far.map(({ name, ahead }) => `the clock of ${name} is ${inWords(ahead)} this machine's`);
+  if (far.length > 0) return far.map(({ name, ahead }) => `the clock of ${name} is ${inWords(ahead)} this machine's`);
   const fast = seen.toSorted((a, b) => b.ahead.least - a.ahead.least)[0];
   const slow = seen.toSorted((a, b) => a.ahead.most - b.ahead.most)[0];
   if (fast === undefined || slow === undefined) return [];

@@ -36,6 +36,8 @@ function differs(name: string, what: keyof KnownHost, was: string | undefined, i
 const needless = (world: World, change: Change, known: Known): string[] =>
   entries(seenHosts(world, change)).flatMap(([name, is]) =>
     (["machine", "member"] as const)
-      .filter((what) => isAcknowledged(change, what, name) && is[what] !== undefined && is[what] === known[name]?.[what])
+      .filter(
+        (what) => isAcknowledged(change, what, name) && is[what] !== undefined && is[what] === known[name]?.[what],
+      )
       .map((what) => `\`${changedRisk[what]}:${name}\` is acknowledged and needed no more: take it out of acknowledge`),
   );

@@ -19,7 +19,9 @@ export const undeclared: Check = (world, change, before) => {
     .map(({ text }) => `${text}; that was not so a moment ago, and it is not in this plan: run this again`);
   return {
     refusals: [...all.filter(({ says }) => says === "refused").map(({ text }) => text), ...late],
-    notes: all.filter((one) => one.says === "told" || (one.says === "leaves" && isPlanned(one))).map(({ text }) => text),
+    notes: all
+      .filter((one) => one.says === "told" || (one.says === "leaves" && isPlanned(one)))
+      .map(({ text }) => text),
   };
 };
 
@@ -29,7 +31,9 @@ export const toldMembers = (world: World, change: Change, before: Hosts | undefi
     before === undefined
       ? verdicts(world, change)
           .filter(({ says }) => says === "refused")
-          .flatMap(({ stranger }) => stranger.sightings.filter(({ place }) => place === "member").map(({ detail }) => detail))
+          .flatMap(({ stranger }) =>
+            stranger.sightings.filter(({ place }) => place === "member").map(({ detail }) => detail),
+          )
       : [],
   );
 

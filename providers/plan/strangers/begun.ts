@@ -33,7 +33,8 @@ export function takenOut(stranger: Stranger, world: World, change: Change): Reco
   const created = nodeOf(stranger, world)?.created ?? 0;
   // a master that was set up after that copy was kept has not been taken out since
   const hasIt = ({ at, path, text }: KeptFile) =>
-    created <= at && orNo(() => serversIn([{ path, text }]).some((one) => own.has(canonicalAddress(addressPart(one.address)))));
+    created <= at &&
+    orNo(() => serversIn([{ path, text }]).some((one) => own.has(canonicalAddress(addressPart(one.address)))));
   return Object.fromEntries(
     poolsWithout(stranger, world, change).flatMap((name) => {
       const copy = (world.strangers?.kept[name] ?? []).find(hasIt);
@@ -58,9 +59,7 @@ export function isBegun(stranger: Stranger, host: MasterFacts, world: World, cha
   const left =
     (!isIn("member") && hadEtcd) ||
     !isIn("node") ||
-    (hasPools
-      ? poolsWithout(stranger, world, change).length > 0
-      : nodeOf(stranger, world)?.unschedulable === true);
+    (hasPools ? poolsWithout(stranger, world, change).length > 0 : nodeOf(stranger, world)?.unschedulable === true);
   return isOff(host) && left;
 }
 

@@ -21,7 +21,10 @@ export const keptProbe = (paths: readonly string[]): string => `${prelude}
 newest() { for one in "$1".before-*; do [ ! -f "$one" ] || [ -L "$one" ] || stat -c '%Z %n' -- "$one"; done | sort -rn | head -n 1; }
 ${paths
   .map(
-    (path, n) => sh`real=$(readlink -f -- ${path}) && kept=$(newest "$real") && [ -n "$kept" ] && part at:${n} printf %s "$kept" && file kept:${n} "\${kept#* }"
+    (
+      path,
+      n,
+    ) => sh`real=$(readlink -f -- ${path}) && kept=$(newest "$real") && [ -n "$kept" ] && part at:${n} printf %s "$kept" && file kept:${n} "\${kept#* }"
 `,
   )
   .join("")}true

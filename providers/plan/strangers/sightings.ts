@@ -19,15 +19,7 @@ import { type Change, type World, entries } from "../steps.ts";
  * `masters`, `etcd`: groups of the inventory; `new`: its groups of hosts that are being added. `client-url`, `initial-cluster`: text in the files of the masters that stay.
  */
 export type Place =
-  | "member"
-  | "node"
-  | "server"
-  | "endpoint"
-  | "masters"
-  | "etcd"
-  | "new"
-  | "client-url"
-  | "initial-cluster";
+  "member" | "node" | "server" | "endpoint" | "masters" | "etcd" | "new" | "client-url" | "initial-cluster";
 
 export interface Sighting {
   readonly place: Place;

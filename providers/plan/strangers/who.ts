@@ -33,8 +33,7 @@ export function strangersIn(sightings: readonly Sighting[]): Stranger[] {
 }
 
 const isSame = (one: Sighting, other: Sighting): boolean =>
-  (one.name !== undefined && one.name === other.name) ||
-  (one.address !== undefined && one.address === other.address);
+  (one.name !== undefined && one.name === other.name) || (one.address !== undefined && one.address === other.address);
 
 const namesAt = (set: readonly Sighting[], place: Sighting["place"]): string[] =>
   set.flatMap((one) => (one.place === place ? (one.name ?? []) : []));
@@ -43,7 +42,9 @@ const namesAt = (set: readonly Sighting[], place: Sighting["place"]): string[] =
 export function contradictions({ sightings, addresses }: Stranger): string[] {
   const several = (["node", "masters"] as const).flatMap((place) => {
     const names = [...new Set(namesAt(sightings, place))];
-    return names.length > 1 ? [`one address has several names (${names.map((one) => told(sightings, one)).join("; ")})`] : [];
+    return names.length > 1
+      ? [`one address has several names (${names.map((one) => told(sightings, one)).join("; ")})`]
+      : [];
   });
   return [
     ...several,

@@ -69,13 +69,13 @@ async function restore(): Promise<number> {
     );
   const connections = new Connections(settings.ssh as ConstructorParameters<typeof Connections>[0]);
   try {
-    return await on(connections.host({ name: order.host, address }), settings, order);
+    return await on(connections, connections.host({ name: order.host, address }), settings, order);
   } finally {
     await connections.close();
   }
 }
 
-async function on(host: RemoteHost, settings: Settings, order: Order): Promise<number> {
+async function on(connections: Connections, host: RemoteHost, settings: Settings, order: Order): Promise<number> {
   const { identity, directory } = settings.backup;
   const opening = identity === undefined ? {} : { identityFile: expandHome(identity) };
   const backup = await step(`reading ${order.from}`, () =>
@@ -91,13 +91,14 @@ async function on(host: RemoteHost, settings: Settings, order: Order): Promise<n
   if (order.list) return 0;
   if (changes.length > 0 && !order.yes && !(await agreed(changes.length, host.name))) return 1;
   const { folder } = backupPlace("master", host.name, { directory, run, date: run.slice(0, 8) });
-  const [held] = await lockAll([host], run);
+  const lock = await lockAll([host], run);
+  connections.guardBy((decided) => lock.guard(decided));
   try {
     await step(`putting ${changes.length} files and folders back on ${host.name}`, () =>
       putBack(host, { backup, opening, differences, folder, run }),
     );
   } finally {
-    held?.release();
+    lock.release();
   }
   if (changes.length > 0) report(host, changes, run);
   return 0;

@@ -1,11 +1,13 @@
 /** Sends a command over the host's connection, and puts what goes wrong with it into words. */
 import { performance } from "node:perf_hooks";
 import type { FaultKind } from "../plan/faults.ts";
+import { messageOf } from "../plan/refusal.ts";
 import { sudoRefusal } from "./command.ts";
 import { NoConnection } from "./connect.ts";
 import { RemoteError, type RemoteFailure } from "./errors.ts";
 import { refusedChannel, start, StartTimeout, type Ending, type Running } from "./exec.ts";
 import type { Line } from "./line.ts";
+import { type Moment, now } from "./moment.ts";
 import type { SshSettings } from "./settings.ts";
 
 /** What a host needs of the world. */
@@ -14,6 +16,10 @@ export interface HostContext {
   readonly settings: SshSettings;
   /** The connection there is, or a new one. */
   readonly open: () => Promise<Line>;
+  /** One that nobody else uses. */
+  readonly openAside: () => Promise<Line>;
+  /** May what was decided at that moment still be sent? Undefined = yes; else it is known when this resolves. */
+  readonly guard: (decided: Moment) => Promise<void> | undefined;
   /** A command was sent; in a lab its answer may be about to get lost. */
   readonly sent: (what: string) => FaultKind | undefined;
 }
@@ -50,6 +56,7 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
     ...(intent.secrets ?? []),
     ...(settings.sshPassphrase === undefined ? [] : [settings.sshPassphrase]),
   ];
+  const decided = now();
   const base = { host: context.name, what: intent.what, command: intent.script, secrets };
   for (;;) {
     const connection = await context.open().catch((cause: unknown) => {
@@ -60,6 +67,9 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
     const since = performance.now();
     const took = () => performance.now() - since;
     try {
+      await context.guard(decided)?.catch((cause: unknown) => {
+        throw new Forbidden(messageOf(cause), { cause });
+      });
       if (isLost(connection)) throw new Unsent();
       const sent = await start(connection, intent.line, intent.deadline * 1000);
       const running = context.sent(intent.what) === "lose-answer" ? unheard(sent) : sent;
@@ -73,7 +83,7 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
       if (again) continue;
       throw new RemoteError({
         ...base,
-        outcome: refused ? "not-done" : "unknown",
+        outcome: refused || cause instanceof Forbidden ? "not-done" : "unknown",
         seen: notBegun(cause),
         took: took(),
         cause,
@@ -87,6 +97,9 @@ const unheard = (running: Running): Running => ({
   ...running,
   ended: running.ended.then(() => ({ code: null, lost: new Error("fault: the answer was lost") })),
 });
+
+/** What permitted it is no longer so. */
+class Forbidden extends Error {}
 
 /** The connection was lost while we waited for our turn. */
 class Unsent extends Error {}
@@ -114,6 +127,7 @@ function inWords(
 }
 
 function notBegun(cause: unknown): string {
+  if (cause instanceof Forbidden) return cause.message;
   if (cause instanceof StartTimeout) return "the host did not begin the command in time";
   return cause instanceof Error ? `the command could not be sent (${cause.message})` : String(cause);
 }

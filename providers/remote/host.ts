@@ -1,5 +1,6 @@
 /** A host through its connection: its commands, and what counts as their failure. */
 import { performance } from "node:perf_hooks";
+import type { ClientChannel } from "ssh2";
 import { begin, type Begun, type HostContext } from "./begin.ts";
 import { collect, firstLine, tail, watched, type Collected, type Stall } from "./collect.ts";
 import { commandLine, sudoRefusal } from "./command.ts";
@@ -77,7 +78,8 @@ export class Host implements RemoteHost {
   }
 
   async hold(script: string, o: HoldOptions): Promise<Held> {
-    const begun = await this.#begin(script, o, { stdin: true });
+    // a connection of its own: where sshd allows one session (MaxSessions 1), it would leave none for the commands
+    const begun = await this.#begin(script, o, { stdin: true }, { ...this.#context, open: this.#context.openAside });
     const { channel, ended } = begun.running;
     const stderr = tail(channel.stderr);
     const late = deferred<"late">();
@@ -92,16 +94,17 @@ export class Host implements RemoteHost {
         line === "late" ? `no answer within ${o.deadline} s, so it was ended` : "64 KiB without an end of line";
       throw begun.fail({ outcome: "unknown", seen, output: stderr() });
     }
-    return { line: line.text, ...letGo(begun, stderr) };
+    return { line: line.text, ask: asking(channel), ...letGo(begun, stderr) };
   }
 
   #begin(
     script: string,
     o: { what: string; deadline: number; secrets?: readonly string[] },
     w: { deadline?: number; stdin: boolean },
+    context = this.#context,
   ): Promise<Begun> {
     const line = commandLine(script, { become: this.#context.settings.become, ...w });
-    return begin(this.#context, { what: o.what, script, line, deadline: o.deadline, secrets: o.secrets });
+    return begin(context, { what: o.what, script, line, deadline: o.deadline, secrets: o.secrets });
   }
 
   #stoppedBySudo(code: number, stderr: string): boolean {
@@ -118,6 +121,19 @@ function accepted(code: number, ok: RunOptions["ok"]): boolean {
 function said(got: Collected): string {
   const stderr = got.stderr.toString("utf8");
   return stderr.trim() === "" ? got.stdout.toString("utf8", Math.max(0, got.stdout.length - 65_536)) : stderr;
+}
+
+/** Every line that comes from now on answers the oldest question that is open. */
+function asking(channel: ClientChannel): Held["ask"] {
+  const open: (() => void)[] = [];
+  channel.on("data", (chunk: Buffer) => {
+    for (const byte of chunk) if (byte === 10) open.shift()?.();
+  });
+  return (text) =>
+    new Promise((resolve) => {
+      open.push(resolve);
+      channel.write(text);
+    });
 }
 
 function letGo(begun: Begun, stderr: () => string): Pick<Held, "lost" | "release"> {

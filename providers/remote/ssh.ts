@@ -2,6 +2,7 @@
  * The hosts, through SSH: one connection each, opened when first needed, shared by everyone, opened anew after it was lost.
  * Host keys are always verified, the agent is never forwarded, every command has a deadline on both sides.
  */
+import type { HostContext } from "./begin.ts";
 import { commandSent } from "./fault.ts";
 import { Host } from "./host.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
@@ -25,9 +26,15 @@ export class Connections {
   readonly #lines = new Map<string, Promise<Line>>();
   #identity: Promise<Identity> | undefined;
   #closed = false;
+  #guard: HostContext["guard"] | undefined;
 
   constructor(settings: SshSettings) {
     this.#settings = settings;
+  }
+
+  /** From now on it is asked before each command. */
+  guardBy(guard: HostContext["guard"]): void {
+    this.#guard = guard;
   }
 
   /** The host of that name and address; nothing is connected yet. */
@@ -38,6 +45,8 @@ export class Connections {
     const host = new Host(target, {
       name: target.name,
       open: () => this.#line(key, () => this.#reach(target)),
+      openAside: () => this.#line(`${key} aside`, () => this.#reach(target)),
+      guard: (decided) => this.#guard?.(decided),
       settings: this.#settings,
       sent: (what) => {
         this.stats.commands += 1;

@@ -9,6 +9,8 @@ export interface Answer {
   readonly did?: string;
   readonly failed?: string;
   readonly why?: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
 export class LockRun {

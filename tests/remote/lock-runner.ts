@@ -14,7 +14,7 @@ export interface Order {
 }
 
 const order = JSON.parse(process.argv[3] ?? "") as Order;
-const say = (answer: object) => console.log(JSON.stringify(answer));
+const say = (answer: object) => console.log(JSON.stringify({ ...answer, at: Date.now() }));
 // each master is an sshd of its own, at a port of its own
 const all = order.masters.map(({ settings, ...target }) => {
   const connections = new Connections(settings);

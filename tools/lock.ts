@@ -42,7 +42,9 @@ async function lock(): Promise<number> {
   const connections = new Connections(settings.ssh as ConstructorParameters<typeof Connections>[0]);
   const hosts = Object.entries(settings.masters).map(([name, { address }]) => connections.host({ name, address }));
   try {
-    const good = await Promise.all(hosts.map(async (host) => tell(host, await (order.verb === "show" ? show : clear)(host))));
+    const good = await Promise.all(
+      hosts.map(async (host) => tell(host, await (order.verb === "show" ? show : clear)(host))),
+    );
     return good.every(Boolean) ? 0 : 1;
   } finally {
     await connections.close();
@@ -68,7 +70,8 @@ async function clear(host: RemoteHost): Promise<Told> {
     const before = showLook(await lookAt(host), here());
     const cleared = await clearOn(host, here);
     if (cleared.did === "free") return { good: true, lines: ["free"] };
-    if (cleared.did === "kept") return { good: false, lines: [...before.slice(0, -1), `  not cleared: ${cleared.why}`] };
+    if (cleared.did === "kept")
+      return { good: false, lines: [...before.slice(0, -1), `  not cleared: ${cleared.why}`] };
     return {
       good: true,
       lines: [...before.slice(0, -1), `  cleared: ${cleared.proof}; its holder was ended, ${lockPath} itself stays`],

@@ -1,5 +1,14 @@
 /** What a look at the lock found on a master: free, or held by whom, through which processes, over which connection. */
-import { type Here, type Holder, isGone, type Link, type Owner, readLockLine, shownOwner, type Verdict } from "./lock-owner.ts";
+import {
+  type Here,
+  type Holder,
+  isGone,
+  type Link,
+  type Owner,
+  readLockLine,
+  shownOwner,
+  type Verdict,
+} from "./lock-owner.ts";
 import { escapeControls } from "./quote.ts";
 
 export type LockLook =
@@ -82,7 +91,10 @@ export function showLook(look: LockLook, here: Here): string[] {
 export function judge(look: Extract<LockLook, { state: "held" }>, here: Here): Verdict {
   const verdict = isGone(look.owner, here, look.link);
   if (!verdict.gone || look.holders.length > 0) return verdict;
-  return { gone: false, why: "no process that has the lock is the one that the line in the file names: look once more" };
+  return {
+    gone: false,
+    why: "no process that has the lock is the one that the line in the file names: look once more",
+  };
 }
 
 function linkInWords({ state, timer }: Link): string {

@@ -95,11 +95,14 @@ export type Verdict = { readonly gone: true; readonly proof: string } | { readon
  * copied while it ran, the boot. That a peer does not answer proves nothing: a laptop wakes up.
  */
 export function isGone(owner: Owner | undefined, here: Here, link: Link | undefined): Verdict {
-  if (owner === undefined) return still("the line in the file is not one of this program's: see on the host who holds it");
+  if (owner === undefined)
+    return still("the line in the file is not one of this program's: see on the host who holds it");
   if (link?.state === "CLOSE-WAIT") return gone(`${link.peer} has closed the connection it came by`);
   const { origin } = owner;
   if (origin === undefined) return still("an earlier version wrote its line, which holds nothing to prove it by");
-  const elsewhere = still(`only on ${owner.host} it can be seen whether its process ${owner.pid} is still there: run this there`);
+  const elsewhere = still(
+    `only on ${owner.host} it can be seen whether its process ${owner.pid} is still there: run this there`,
+  );
   if (origin.boot !== here.boot && (origin.machine !== here.machine || owner.host !== here.host)) return elsewhere;
   if (link === undefined) return still("the connection it came by is not found on the master");
   if (!here.addresses.includes(addressOf(link.peer)))
@@ -113,17 +116,20 @@ const gone = (proof: string): Verdict => ({ gone: true, proof });
 const still = (why: string): Verdict => ({ gone: false, why });
 
 function ofThisBoot({ pid }: Owner, origin: Origin, here: Here): Verdict {
-  if (origin.pidns !== here.pidns) return still("it runs on this machine in another PID namespace (a container): run this in there");
+  if (origin.pidns !== here.pidns)
+    return still("it runs on this machine in another PID namespace (a container): run this in there");
   const start = here.startOf(pid);
   if (start === undefined) return gone(`process ${pid} is no longer on this machine`);
-  if (start === "") return still(`a process ${pid} is here, and this user may not see which one: run this as its user, or as root`);
+  if (start === "")
+    return still(`a process ${pid} is here, and this user may not see which one: run this as its user, or as root`);
   if (start !== origin.start) return gone(`process ${pid} on this machine is another one, begun at another time`);
   return still(`its process ${pid} is on this machine and runs: wait until it has ended, or end it`);
 }
 
 function ofAnEarlierBoot(owner: Owner, here: Here): Verdict {
   const at = new Date(here.bootedAt).toISOString();
-  if (here.bootedAt > Date.parse(owner.since)) return gone(`it came from this machine, which was started since, at ${at}`);
+  if (here.bootedAt > Date.parse(owner.since))
+    return gone(`it came from this machine, which was started since, at ${at}`);
   return still(`this machine was started before it, at ${at}: it was another machine of the same ids`);
 }
 
@@ -131,6 +137,6 @@ function ofAnEarlierBoot(owner: Owner, here: Here): Verdict {
 export const addressOf = (peer: string): string =>
   peer
     .replace(/:\d+$/, "")
+    .replace(/%[^\]]*/, "")
     .replace(/^\[|\]$/g, "")
-    .replace(/%.*$/, "")
     .replace(/^::ffff:(?=\d+\.)/i, "");

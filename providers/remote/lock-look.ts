@@ -10,7 +10,10 @@ export async function lookAt(host: RemoteHost): Promise<LockLook> {
 }
 
 /** What became of a lock that was to be cleared. */
-export type Cleared = { readonly did: "free" } | { readonly did: "cleared"; readonly proof: string } | { readonly did: "kept"; readonly why: string };
+export type Cleared =
+  | { readonly did: "free" }
+  | { readonly did: "cleared"; readonly proof: string }
+  | { readonly did: "kept"; readonly why: string };
 
 /**
  * Ends the holder of a host's lock if its owner is proved to be gone, on two looks: whoever only tries for the lock is there on one. Right before, the host
@@ -31,7 +34,9 @@ export async function clearOn(host: RemoteHost, here: () => Here): Promise<Clear
 type HeldLook = Extract<LockLook, { state: "held" }>;
 
 async function endHolders(host: RemoteHost, first: HeldLook, again: HeldLook, verdict: Verdict): Promise<Cleared> {
-  const holders = again.holders.filter(({ pid, start }) => first.holders.some((one) => one.pid === pid && one.start === start));
+  const holders = again.holders.filter(({ pid, start }) =>
+    first.holders.some((one) => one.pid === pid && one.start === start),
+  );
   if (first.line !== again.line || holders.length === 0)
     return { did: "kept", why: "another run has taken it meanwhile: look once more" };
   if (!verdict.gone) return { did: "kept", why: verdict.why };
@@ -42,7 +47,10 @@ async function endHolders(host: RemoteHost, first: HeldLook, again: HeldLook, ve
     case "cleared":
       return { did: "cleared", proof: verdict.proof };
     case "stuck":
-      return { did: "kept", why: `process ${holders[0]?.pid ?? 0} on the master does not end, not by KILL either: see what it waits for` };
+      return {
+        did: "kept",
+        why: `process ${holders[0]?.pid ?? 0} on the master does not end, not by KILL either: see what it waits for`,
+      };
     default:
       return { did: "kept", why: "another run has taken it meanwhile: nothing was ended; look once more" };
   }

@@ -43,7 +43,8 @@ export async function lockAll(hosts: readonly RemoteHost[], run: string, times: 
   const lock = new Lock(times);
   const key = ({ address, name }: RemoteHost) => `${address} ${name}`;
   try {
-    for (const host of hosts.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))) lock.add(await lockOne(host, owner, times));
+    for (const host of hosts.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)))
+      lock.add(await lockOne(host, owner, times));
     return lock;
   } catch (error) {
     lock.release();
@@ -84,7 +85,8 @@ export class Lock {
   async prove(within = 2): Promise<void> {
     const enough = this.#suspect ? 0 : within;
     await Promise.race([Promise.all(this.#parts.map((part) => this.#proved(part, enough))), this.#told()]);
-    if (this.#lost !== undefined) throw new Error(`the lock on the masters was lost, nothing more is done: ${this.#lost.message}`);
+    if (this.#lost !== undefined)
+      throw new Error(`the lock on the masters was lost, nothing more is done: ${this.#lost.message}`);
     this.#suspect = false;
   }
 
@@ -125,7 +127,10 @@ export class Lock {
     const patience = Math.max(2 * this.#pause - since(part.proved), this.#pause / 2);
     while (!isNew()) {
       const left = patience - since(asked);
-      if (left <= 0) return this.#lose(new Error(`${part.host} did not answer for ${Math.round(patience / 1000)} s whether it is still held`));
+      if (left <= 0)
+        { this.#lose(
+          new Error(`${part.host} did not answer for ${Math.round(patience / 1000)} s whether it is still held`),
+        ); return; }
       await Promise.race([ask(part), pause(left)]);
     }
   }
@@ -147,7 +152,10 @@ async function lockOne(host: RemoteHost, owner: Owner, times: Times): Promise<Pa
   const started = now();
   for (;;) {
     const proved = now();
-    const held = await host.hold(takeLock(ownerLine(owner), times.freed), { what: `taking the lock ${lockPath}`, deadline: 20 });
+    const held = await host.hold(takeLock(ownerLine(owner), times.freed), {
+      what: `taking the lock ${lockPath}`,
+      deadline: 20,
+    });
     if (held.line === "locked") return { host: host.name, held, proved };
     held.release();
     const line = held.line.replace(/^held ?/, "");
@@ -169,6 +177,11 @@ async function isOrphan(owner: Owner | undefined): Promise<boolean> {
 }
 
 function heldBy(host: string, line: string, owner: Owner | undefined): string {
-  const who = owner !== undefined ? shownOwner(owner) : line.trim() === "" ? "a run that is just beginning or ending" : line.trim();
+  const who =
+    owner !== undefined
+      ? shownOwner(owner)
+      : line.trim() === ""
+        ? "a run that is just beginning or ending"
+        : line.trim();
   return `another run works on this cluster: the lock ${lockPath} on ${host} is held by ${escapeControls(who)}; wait until it has ended (a run whose machine is gone or asleep loses the lock within ${freedAfter} s; \`npm run lock -- show\` tells more)`;
 }

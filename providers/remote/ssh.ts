@@ -10,6 +10,7 @@ import { NoConnection, openLine, tunnel, type Endpoint } from "./connect.ts";
 import type { Line } from "./line.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import type { SshSettings, Target } from "./settings.ts";
+import { requireSilence } from "./silence.ts";
 
 export type { SshSettings, Target } from "./settings.ts";
 export type { BytesResult, Held, HoldOptions, RemoteHost, Result, RunOptions, StreamOptions } from "./remote-host.ts";
@@ -83,6 +84,8 @@ export class Connections {
     if (there) return there;
     const line = open()
       .then(openLine)
+      // a bastion only forwards, and may allow nothing else
+      .then((opened) => (key === bastionKey ? opened : requireSilence(opened)))
       .then((opened) => {
         this.stats.connections += 1;
         return opened;

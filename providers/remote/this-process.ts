@@ -30,7 +30,9 @@ function thisMachine(): Machine | undefined {
 
 /** Clock ticks since the boot at which a process began; undefined = there is none of that number; empty = there is one that is hidden from us. */
 export function startOf(pid: number): string | undefined {
-  const [state, ...fields] = (orUndefined(() => readFileSync(`/proc/${pid}/stat`, "utf8")) ?? "").replace(/^[^]*\) /, "").split(" ");
+  const [state, ...fields] = (orUndefined(() => readFileSync(`/proc/${pid}/stat`, "utf8")) ?? "")
+    .replace(/^[^]*\) /, "")
+    .split(" ");
   if (state === "Z" || state === "X") return undefined;
   return fields[18] ?? (isThere(pid) ? "" : undefined);
 }

@@ -37,7 +37,10 @@ const verbs: Readonly<Record<string, (lock: Lock) => Promise<void>>> = {
     process.kill(process.pid, "SIGSTOP");
     await verbs["work"]?.(lock);
   },
-  release: (lock) => Promise.resolve(lock.release()),
+  release: (lock) => {
+    lock.release();
+    return Promise.resolve();
+  },
 };
 
 try {

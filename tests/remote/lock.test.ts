@@ -52,7 +52,13 @@ async function freeAt(n: number): Promise<number> {
 }
 const isFree = async (n: number) => (await lookAt(hostOf(target(n)))).state === "free";
 const worked = async (n: number) =>
-  (await hostOf(target(n)).run("cat /run/lock/work 2>/dev/null; rm -f /run/lock/work", { what: "", deadline: 5, ok: "any" })).stdout;
+  (
+    await hostOf(target(n)).run("cat /run/lock/work 2>/dev/null; rm -f /run/lock/work", {
+      what: "",
+      deadline: 5,
+      ok: "any",
+    })
+  ).stdout;
 
 describe("several runs at once", () => {
   it("exactly one of six works, whatever its order and its names; the others are told who it is", async () => {
@@ -124,7 +130,10 @@ describe("an owner that is gone", () => {
     link.freeze();
     let answer = await run.told("prove");
     while (answer.did === "prove") answer = await run.told("prove");
-    assert.match(answer.why ?? "", /the lock on the masters was lost, nothing more is done: master-0\S* did not answer for \d s/);
+    assert.match(
+      answer.why ?? "",
+      /the lock on the masters was lost, nothing more is done: master-0\S* did not answer for \d s/,
+    );
     assert.ok(answer.at < (await free), `known at ${answer.at}, free at ${await free}`);
     (await lockAll([hostOf(target(0))], "b", quick)).release();
   });
@@ -138,7 +147,10 @@ describe("an owner that is gone", () => {
     await Promise.all([freeAt(0), freeAt(1)]);
     const other = await lockAll([hostOf(target(0)), hostOf(target(1))], "b", quick);
     run.child.kill("SIGCONT");
-    assert.match((await woken).why ?? "", /working on master-0\S* failed: the lock on the masters was lost.*nothing was done/);
+    assert.match(
+      (await woken).why ?? "",
+      /working on master-0\S* failed: the lock on the masters was lost.*nothing was done/,
+    );
     assert.match((await run.told("work")).why ?? "", /nothing was done/);
     assert.deepEqual([await worked(0), await worked(1)], ["", ""]);
     await other.prove();

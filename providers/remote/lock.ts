@@ -127,10 +127,12 @@ export class Lock {
     const patience = Math.max(2 * this.#pause - since(part.proved), this.#pause / 2);
     while (!isNew()) {
       const left = patience - since(asked);
-      if (left <= 0)
-        { this.#lose(
+      if (left <= 0) {
+        this.#lose(
           new Error(`${part.host} did not answer for ${Math.round(patience / 1000)} s whether it is still held`),
-        ); return; }
+        );
+        return;
+      }
       await Promise.race([ask(part), pause(left)]);
     }
   }

@@ -485,13 +485,24 @@ test("up again has nothing to do", async () => {
 test("no secret of the cluster is in history, checkpoints and their copies, in what the runs printed, or in a host's journal", async () => {
   const history = await stack.pulumi("stack", "history", "--json", "--show-secrets=false", "--stack", stack.name);
   succeeded(history);
-  const state = execFileSync("find", [join(files.config, "..", `state-${stack.name}`), "-type", "f", "-print0"], { encoding: "utf8" });
+  const state = execFileSync("find", [join(files.config, "..", `state-${stack.name}`), "-type", "f", "-print0"], {
+    encoding: "utf8",
+  });
   const kept = state.split("\0").filter((path) => path !== "");
-  assert.ok(kept.some((path) => path.includes("/history/")) && kept.some((path) => path.includes("/backups/")), kept.join("\n"));
-  const texts = [["history", history.output], ...[...kept, transcript].map((path) => [path, readFileSync(path, "latin1")])];
+  assert.ok(
+    kept.some((path) => path.includes("/history/")) && kept.some((path) => path.includes("/backups/")),
+    kept.join("\n"),
+  );
+  const texts = [
+    ["history", history.output],
+    ...[...kept, transcript].map((path) => [path, readFileSync(path, "latin1")]),
+  ];
   for (const [where = "", text = ""] of texts) assert.ok(!secret.test(text), where);
   for (const host of everyone) {
-    const { output } = await on(host, "journalctl -q --no-pager | wc -l; journalctl -q --no-pager | grep -cE 'LABCANARY|PRIVATE KEY'");
+    const { output } = await on(
+      host,
+      "journalctl -q --no-pager | wc -l; journalctl -q --no-pager | grep -cE 'LABCANARY|PRIVATE KEY'",
+    );
     const [lines = 0, found] = output.trim().split("\n").map(Number);
     assert.ok(lines > 10 && found === 0, `${host}: ${output}`);
   }

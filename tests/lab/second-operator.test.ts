@@ -32,7 +32,8 @@ const lock = (stack: TestStack, verb: string) => {
   const words = ["--disable-warning=ExperimentalWarning", tool, verb, "--config-file", stack.config];
   return execFileSync(process.execPath, words, { encoding: "utf8" });
 };
-const isFree = (stack: TestStack) => lock(stack, "show") === masters.map((host) => `${host}.example.com: free\n`).join("");
+const isFree = (stack: TestStack) =>
+  lock(stack, "show") === masters.map((host) => `${host}.example.com: free\n`).join("");
 
 test("of three parallel `up`, one works; the others are told who, from where and since when, and touch nothing", async () => {
   let shown = "";
@@ -52,13 +53,20 @@ test("of three parallel `up`, one works; the others are told who, from where and
   );
   const refusal =
     /another run works on this cluster: the lock \/run\/lock\/openshift-masters\.lock on master-\d\.example\.com is held by (run \S+ of \S+@\S+, process \d+, since \d{4}-\S+Z); wait/;
-  const holders = ran.filter(({ code }) => code !== 0).map(({ output }: Ran) => refusal.exec(output)?.[1] ?? output.slice(-3000));
+  const holders = ran
+    .filter(({ code }) => code !== 0)
+    .map(({ output }: Ran) => refusal.exec(output)?.[1] ?? output.slice(-3000));
   assert.equal(new Set(holders).size, 1, holders.join("\n"));
   assert.ok(shown.includes(`master-0.example.com: held by ${holders[0] ?? ""}`), shown);
-  assert.match(shown, /through SSH from [\d.]+:\d+ \(established\)\n {2}not to be cleared: its process \d+ is on this machine and runs/);
+  assert.match(
+    shown,
+    /through SSH from [\d.]+:\d+ \(established\)\n {2}not to be cleared: its process \d+ is on this machine and runs/,
+  );
   // a set a master, of the one run; and the others have not begun one here either
   for (const host of masters) {
-    const archives = (await sets(host)).filter((path) => path.endsWith(".tar.gz") && /master/.test(path.split("/").at(-1) ?? ""));
+    const archives = (await sets(host)).filter(
+      (path) => path.endsWith(".tar.gz") && /master/.test(path.split("/").at(-1) ?? ""),
+    );
     assert.equal(archives.length, 1, archives.join("\n"));
   }
   for (const [n, name] of names.entries())

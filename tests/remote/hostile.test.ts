@@ -8,7 +8,6 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import fc from "fast-check";
-import { etcdConfigContent } from "../../providers/plan/backup-script.ts";
 import { masterFacts } from "../../providers/plan/facts.ts";
 import { largestFile, masterProbe } from "../../providers/plan/probe.ts";
 import { sh } from "../../providers/plan/quote.ts";
@@ -51,20 +50,63 @@ async function forced(script: string): Promise<Sshd> {
 }
 
 describe("10,000 words", () => {
-  const nasty = ["'", '"', "\\", "$(touch /tmp/owned)", "`id`", "\n", "\r", "\t", "-", "--", "-rf", "!", "*", "?", "~", "#", ";", "&", "|", "<", ">", "%s", "\\0", "\x1b[2J", "\x7f", "\u0085", "\u202e", "{a,b}", "=", " "];
+  const nasty = [
+    "'",
+    '"',
+    "\\",
+    "$(touch /tmp/owned)",
+    "`id`",
+    "\n",
+    "\r",
+    "\t",
+    "-",
+    "--",
+    "-rf",
+    "!",
+    "*",
+    "?",
+    "~",
+    "#",
+    ";",
+    "&",
+    "|",
+    "<",
+    ">",
+    "%s",
+    "\\0",
+    "\x1b[2J",
+    "\x7f",
+    "\u0085",
+    "\u202e",
+    "{a,b}",
+    "=",
+    " ",
+  ];
   const word = fc.oneof(
     fc.array(fc.constantFrom(...nasty), { maxLength: 6 }).map((parts) => parts.join("")),
     fc.string({ unit: "binary", maxLength: 12 }).filter((one) => !/\0|\p{Surrogate}/u.test(one)),
-    fc.integer({ min: 1, max: 0x10ffff }).filter((code) => code < 0xd800 || code > 0xdfff).map((code) => `-${String.fromCodePoint(code)}`),
+    fc
+      .integer({ min: 1, max: 0x10ffff })
+      .filter((code) => code < 0xd800 || code > 0xdfff)
+      .map((code) => `-${String.fromCodePoint(code)}`),
   );
 
   it("come back unchanged through sshd and sh, and hold every byte that UTF-8 has", async () => {
     const host = hostOf(sshd);
     const everyByte = Array.from({ length: 0x24f }, (_, code) => String.fromCodePoint(code + 1));
-    const leads = [0x800, 0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000, 0x8000, 0x9000, 0xa000, 0xb000, 0xc000, 0xd000, 0xe000, 0xf000];
-    const higher = [0x250, 0x3c0, 0x400, 0x440, 0x480, 0x4c0, 0x500, 0x540, 0x580, 0x5c0, 0x600, 0x640, 0x680, 0x6c0, 0x700, 0x740, 0x780, 0x7c0];
+    const leads = [
+      0x800, 0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000, 0x8000, 0x9000, 0xa000, 0xb000, 0xc000, 0xd000,
+      0xe000, 0xf000,
+    ];
+    const higher = [
+      0x250, 0x3c0, 0x400, 0x440, 0x480, 0x4c0, 0x500, 0x540, 0x580, 0x5c0, 0x600, 0x640, 0x680, 0x6c0, 0x700, 0x740,
+      0x780, 0x7c0,
+    ];
     const planes = [0x10000, 0x40000, 0x80000, 0xc0000, 0x100000];
-    const fixed = [...everyByte, ...[0x280, 0x2c0, 0x300, 0x340, 0x380, ...higher, ...leads, ...planes].map((code) => String.fromCodePoint(code))];
+    const fixed = [
+      ...everyByte,
+      ...[0x280, 0x2c0, 0x300, 0x340, 0x380, ...higher, ...leads, ...planes].map((code) => String.fromCodePoint(code)),
+    ];
     const words = [...fixed, ...fc.sample(word, 10_000 - fixed.length)];
     const bytes = new Set(Buffer.from(words.join("")));
     assert.deepEqual(
@@ -94,7 +136,11 @@ describe("a host that answers what it pleases", () => {
     ["garbage", `${wanted}; head -c 200000 /dev/urandom`, /^$/],
     ["one line of a megabyte", `${wanted}; head -c 1000000 /dev/zero | tr '\\0' x`, /^$/],
     ["what is not UTF-8, in a part's form", `${wanted}; printf 'hostname 0 \\377\\376\\n\\300\\257 0 eA==\\n'`, /^$/],
-    ["terminal escapes, in base64 and beside it", `${wanted}; printf '\\033[2Jhostname 0 G1sySg==\\nhostname 0 G1sySg==\\n'`, /^$/],
+    [
+      "terminal escapes, in base64 and beside it",
+      `${wanted}; printf '\\033[2Jhostname 0 G1sySg==\\nhostname 0 G1sySg==\\n'`,
+      /^$/,
+    ],
     ["without end", `${wanted}; exec yes garbage`, /more than \d+ bytes of output, so it was ended/],
     ["an error of escapes", `${wanted}; printf '\\033]0;owned\\007' >&2; kill -9 $$`, /killed|no exit code|exit 137/],
   ];
@@ -111,21 +157,26 @@ describe("a host that answers what it pleases", () => {
         return;
       }
       assert.equal(seen.source, "^$", `it should have been told: ${seen.source}`);
-      assert.deepEqual([facts.etcd, facts.readiness.ready, facts.pods, facts.freeForBackup], [undefined, false, [], undefined]);
+      assert.deepEqual(
+        [facts.etcd, facts.readiness.ready, facts.pods, facts.freeForBackup],
+        [undefined, false, [], undefined],
+      );
       assert.ok(JSON.stringify(facts).length < 100_000);
       assert.doesNotMatch(`${facts.etcdSeen}${facts.readiness.seen}`, /[\x00-\x1f\x7f-\x9f]/);
     });
 });
 
 describe("an rc file that prints", () => {
-  const told = /the log-in shell there prints something before any command has run: .*; nothing was done; make its rc file .* silent/;
+  const told =
+    /the log-in shell there prints something before any command has run: .*; nothing was done; make its rc file .* silent/;
 
   it("is told, with its words, before any command is sent; the lock is not taken for held", async () => {
     const home = join(sshd.folder, "home");
     mkdirSync(home);
     writeFileSync(join(home, ".bashrc"), "echo 'Welcome to \x1b[31mthe machine'\n");
     const loud = await started([`SetEnv HOME=${home}`], true);
-    const failed = (error: Error) => told.test(error.message) && error.message.includes("Welcome to \\x1b[31mthe machine");
+    const failed = (error: Error) =>
+      told.test(error.message) && error.message.includes("Welcome to \\x1b[31mthe machine");
     await assert.rejects(hostOf(loud).run("echo in", quick), failed);
     await assert.rejects(lockAll([hostOf(loud)], "a"), failed);
     writeFileSync(join(home, ".bashrc"), "echo quiet >&2\n");
@@ -143,11 +194,16 @@ describe("an rc file that prints", () => {
 describe("a backup folder that cannot take it", () => {
   const order = (directory: string) => {
     const more = { archive: join(sshd.folder, "archive"), run: "1", date: "20261130", keep: 7, say: () => undefined };
-    return { directory, ...more, kind: "etcd-config" as const, content: etcdConfigContent };
+    return { directory, ...more, kind: "etcd-config" as const, content: { paths: ["/etc/passwd", "/nowhere"], noted: [], packages: false } };
   };
   const cases: [what: string, mount: string, fill: string, seen: RegExp][] = [
     ["read-only", "-o ro,size=64k", "true", /failed: .*\n(?:.*\n)*.*the folder cannot be made/],
-    ["full", "-o size=64k", 'head -c 1m /dev/zero >"$1/filler" 2>/dev/null; true', /has \d+ KiB free, twice the need|cannot be (made|written)/],
+    [
+      "full",
+      "-o size=64k",
+      'head -c 1m /dev/zero >"$1/filler" 2>/dev/null; true',
+      /has \d+ KiB free, twice the need|cannot be (made|written)/,
+    ],
   ];
   for (const [what, options, fill, seen] of cases)
     it(`${what}: told, and nothing is left there or here`, async () => {
@@ -161,8 +217,18 @@ describe("a backup folder that cannot take it", () => {
           return true;
         });
         const left = readdirSync(at, { recursive: true }).filter((path) => !before.includes(String(path)));
-        assert.deepEqual(left.filter((path) => /\.(tar|gz|part|work|json)/.test(String(path))), []);
-        assert.deepEqual(readdirSync(sshd.folder).includes("archive") ? readdirSync(join(sshd.folder, "archive"), { recursive: true }).filter((path) => /\./.test(String(path).replace(name, ""))) : [], []);
+        assert.deepEqual(
+          left.filter((path) => /\.(tar|gz|part|work|json)/.test(String(path))),
+          [],
+        );
+        assert.deepEqual(
+          readdirSync(sshd.folder).includes("archive")
+            ? readdirSync(join(sshd.folder, "archive"), { recursive: true }).filter((path) =>
+                /\./.test(String(path).replace(name, "")),
+              )
+            : [],
+          [],
+        );
       } finally {
         execFileSync("umount", [at]);
       }

@@ -70,14 +70,14 @@ async function restore(): Promise<number> {
     );
   const connections = new Connections(settings.ssh as ConstructorParameters<typeof Connections>[0]);
   try {
-    return await on(connections.host({ name: order.host, address }), settings, order);
+    return await on(connections, connections.host({ name: order.host, address }), settings, order);
   } finally {
     await connections.tellJournals();
     await connections.close();
   }
 }
 
-async function on(host: RemoteHost, settings: Settings, order: Order): Promise<number> {
+async function on(connections: Connections, host: RemoteHost, settings: Settings, order: Order): Promise<number> {
   const { identity, directory } = settings.backup;
   const opening = identity === undefined ? {} : { identityFile: expandHome(identity) };
   const backup = await step(`reading ${order.from}`, () =>
@@ -95,7 +95,8 @@ async function on(host: RemoteHost, settings: Settings, order: Order): Promise<n
   const { folder } = backupPlace("master", host.name, { directory, run, date: run.slice(0, 8) });
   const record = new RunRecord(resolve(checkout, expandHome(settings.backup.archive)), run);
   record.prepare();
-  const [held] = await lockAll([host], run);
+  const lock = await lockAll([host], run);
+  connections.guardBy((decided) => lock.guard(decided));
   try {
     await record.begin({ leaves: [], stays: [host.name] });
     const title = `put ${changes.length} files and folders back from ${order.from}`;
@@ -110,7 +111,7 @@ async function on(host: RemoteHost, settings: Settings, order: Order): Promise<n
     throw error;
   } finally {
     record.end();
-    held?.release();
+    lock.release();
   }
   if (changes.length > 0) report(host, changes, run);
   return 0;

@@ -54,7 +54,7 @@ export function prepareScript(place: BackupPlace, content: ArchiveContent): stri
     opening(place),
     sh`cd / && : >"$work/absent.txt" || die "$work cannot be written"
 for path in ${relative([...content.paths, ...content.noted])}; do
-  [ -e "$path" ] || [ -L "$path" ] || echo "/$path" >>"$work/absent.txt"
+  [ -e "$path" ] || [ -L "$path" ] || echo "/$path" >>"$work/absent.txt" || die "$work cannot be written"
 done
 set --
 for path in ${relative(content.paths)}; do`,

@@ -1,11 +1,13 @@
 /** Sends a command over the host's connection, and puts what goes wrong with it into words. */
 import { performance } from "node:perf_hooks";
 import type { FaultKind } from "../plan/faults.ts";
+import { messageOf } from "../plan/refusal.ts";
 import { sudoRefusal } from "./command.ts";
 import { NoConnection } from "./connect.ts";
 import { RemoteError, type RemoteFailure } from "./errors.ts";
 import { refusedChannel, start, StartTimeout, type Ending, type Running } from "./exec.ts";
 import type { Line } from "./line.ts";
+import { type Moment, now } from "./moment.ts";
 import type { Journal } from "./record/journal.ts";
 import type { SshSettings } from "./settings.ts";
 
@@ -15,6 +17,10 @@ export interface HostContext {
   readonly settings: SshSettings;
   /** The connection there is, or a new one. */
   readonly open: () => Promise<Line>;
+  /** One that nobody else uses. */
+  readonly openAside: () => Promise<Line>;
+  /** May what was decided at that moment still be sent? Undefined = yes; else it is known when this resolves. */
+  readonly guard: (decided: Moment) => Promise<void> | undefined;
   /** A command was sent; in a lab its answer may be about to get lost, or the connection to break. */
   readonly sent: (what: string) => FaultKind | undefined;
   /** What its journal is still to be told. */
@@ -53,6 +59,7 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
     ...(intent.secrets ?? []),
     ...(settings.sshPassphrase === undefined ? [] : [settings.sshPassphrase]),
   ];
+  const decided = now();
   const base = { host: context.name, what: intent.what, command: intent.script, secrets };
   for (;;) {
     const connection = await context.open().catch((cause: unknown) => {
@@ -63,6 +70,9 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
     const since = performance.now();
     const took = () => performance.now() - since;
     try {
+      await context.guard(decided)?.catch((cause: unknown) => {
+        throw new Forbidden(messageOf(cause), { cause });
+      });
       if (isLost(connection)) throw new Unsent();
       const sent = await start(connection, intent.line, intent.deadline * 1000);
       const fault = context.sent(intent.what);
@@ -78,7 +88,7 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
       if (again) continue;
       throw new RemoteError({
         ...base,
-        outcome: refused ? "not-done" : "unknown",
+        outcome: refused || cause instanceof Forbidden ? "not-done" : "unknown",
         seen: notBegun(cause),
         took: took(),
         cause,
@@ -92,6 +102,9 @@ const unheard = (running: Running): Running => ({
   ...running,
   ended: running.ended.then(() => ({ code: null, lost: new Error("fault: the answer was lost") })),
 });
+
+/** What permitted it is no longer so. */
+class Forbidden extends Error {}
 
 /** The connection was lost while we waited for our turn. */
 class Unsent extends Error {}
@@ -119,6 +132,7 @@ function inWords(
 }
 
 function notBegun(cause: unknown): string {
+  if (cause instanceof Forbidden) return cause.message;
   if (cause instanceof StartTimeout) return "the host did not begin the command in time";
   return cause instanceof Error ? `the command could not be sent (${cause.message})` : String(cause);
 }

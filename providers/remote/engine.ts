@@ -13,11 +13,17 @@ const address = /^([\d.]+):(\d+)$/.exec(process.argv[2] ?? "");
  */
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 
+/** The engine's `address:port`; undefined = nobody has to be asked. */
+export const engineAddress = (): string | undefined => address?.[0];
+
 /** Does the engine's port still answer, within 3 s? */
-export async function engineAnswers(): Promise<boolean> {
-  if (address === null) return true;
+export const engineAnswers = (): Promise<boolean> =>
+  address === null ? Promise.resolve(true) : portAnswers(address[1] ?? "", Number(address[2]));
+
+/** Does anybody listen there, within 3 s? */
+export function portAnswers(host: string, port: number): Promise<boolean> {
   return new Promise<boolean>((resolve) => {
-    const socket = connect({ host: address[1] ?? "", port: Number(address[2]), timeout: 3000 });
+    const socket = connect({ host, port, timeout: 3000 });
     const end = (answer: boolean) => {
       socket.destroy();
       resolve(answer);

@@ -1,5 +1,6 @@
 /** A host through its connection: its commands, and what counts as their failure. */
 import { performance } from "node:perf_hooks";
+import type { ClientChannel } from "ssh2";
 import { begin, type Begun, type HostContext } from "./begin.ts";
 import { collect, firstLine, tail, watched, type Stall } from "./collect.ts";
 import { commandLine, sudoRefusal } from "./command.ts";
@@ -102,7 +103,9 @@ export class Host implements RemoteHost {
   }
 
   async hold(script: string, o: HoldOptions): Promise<Held> {
-    const begun = await this.#begin(script, o, { stdin: true }, nothing);
+    // a connection of its own: where sshd allows one session (MaxSessions 1), it would leave none for the commands
+    const aside = { ...this.#context, open: this.#context.openAside };
+    const begun = await this.#begin(script, o, { stdin: true }, nothing, aside);
     const { channel, ended } = begun.running;
     const stderr = tail(channel.stderr);
     const late = deferred<"late">();
@@ -117,7 +120,7 @@ export class Host implements RemoteHost {
         line === "late" ? `no answer within ${o.deadline} s, so it was ended` : "64 KiB without an end of line";
       throw begun.fail({ outcome: "unknown", seen, output: stderr() });
     }
-    return { line: line.text, ...letGo(begun, stderr) };
+    return { line: line.text, ask: asking(channel), ...letGo(begun, stderr) };
   }
 
   /** What its journal is still to be told goes in front. */
@@ -126,10 +129,11 @@ export class Host implements RemoteHost {
     o: { what: string; deadline: number; secrets?: readonly string[] },
     w: { deadline?: number; stdin: boolean },
     carried = this.#context.journal.take(),
+    context = this.#context,
   ): Promise<Begun & { carried: Carried }> {
     const line = commandLine(carried.script + script, { become: this.#context.settings.become, ...w });
     const intent = { what: o.what, script, line, deadline: o.deadline, secrets: o.secrets };
-    const begun = await begin(this.#context, intent).catch((error: unknown) => {
+    const begun = await begin(context, intent).catch((error: unknown) => {
       if (error instanceof RemoteError && error.outcome === "not-done") carried.back();
       throw error;
     });
@@ -155,6 +159,19 @@ function accepted(code: number, ok: RunOptions["ok"]): boolean {
 /** What a failed command said: stderr, or the end of stdout when it kept silent there. */
 function said(stdout: Buffer, stderr: string): string {
   return stderr.trim() === "" ? stdout.toString("utf8", Math.max(0, stdout.length - 65_536)) : stderr;
+}
+
+/** Every line that comes from now on answers the oldest question that is open. */
+function asking(channel: ClientChannel): Held["ask"] {
+  const open: (() => void)[] = [];
+  channel.on("data", (chunk: Buffer) => {
+    for (const byte of chunk) if (byte === 10) open.shift()?.();
+  });
+  return (text) =>
+    new Promise((resolve) => {
+      open.push(resolve);
+      channel.write(text);
+    });
 }
 
 function letGo(begun: Begun, stderr: () => string): Pick<Held, "lost" | "release"> {

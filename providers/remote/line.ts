@@ -1,5 +1,6 @@
 /** One SSH connection, and who may use it. */
 import { performance } from "node:perf_hooks";
+import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 
 /** sshd allows 10 sessions a connection (MaxSessions); two are left for luck. */
@@ -63,7 +64,7 @@ export class Line {
     if (this.#busy > 0 || this.lost !== undefined || performance.now() - this.#used < seconds * 1000) return;
     this.#lose(new Error("nobody used it, so it was closed"));
     this.client.end();
-    setTimeout(() => this.client.destroy(), 2000).unref();
+    setTimeout(() => tear(this.client), 2000).unref();
   }
 
   /** Ends the connection as a broken link does. */
@@ -79,7 +80,7 @@ export class Line {
         resolve();
         return;
       }
-      const hurry = setTimeout(() => this.client.destroy(), 2000);
+      const hurry = setTimeout(() => tear(this.client), 2000);
       this.onLost(() => {
         clearTimeout(hurry);
         resolve();
@@ -87,4 +88,9 @@ export class Line {
       this.client.end();
     });
   }
+}
+
+/** ssh2's own `destroy` does nothing after `end`: another side that hangs, or hears nothing of us, would keep us for a quarter of an hour. */
+function tear(client: Client): void {
+  (client as unknown as { _sock?: Duplex })._sock?.destroy();
 }

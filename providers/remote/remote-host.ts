@@ -53,6 +53,8 @@ export interface Held {
   readonly line: string;
   /** Resolves if the command ends, or the connection is lost, before `release`. Never rejects. */
   readonly lost: Promise<RemoteError>;
+  /** Writes to its standard input; resolves when the line came that answers it, the nth after the first for the nth question; never, if none comes. */
+  ask(text: string): Promise<void>;
   /** Closes the command's standard input, and a second later its channel. Safe to call twice. */
   release(): void;
 }

@@ -37,10 +37,10 @@ import { armFaults } from "./fault.ts";
 import { freeFor } from "./local-archive.ts";
 import { engineAnswers, requireEngine } from "./engine.ts";
 import { askAnsible } from "./inventory-ansible.ts";
-import { lockAll } from "./lock.ts";
+import { type Lock, lockAll } from "./lock.ts";
 import { pooled } from "./pool.ts";
 import { RunRecord } from "./record/record.ts";
-import type { Held, RemoteHost } from "./remote-host.ts";
+import type { RemoteHost } from "./remote-host.ts";
 import { Connections } from "./ssh.ts";
 import { expandHome } from "./settings.ts";
 import { askStrangers } from "./strangers.ts";
@@ -88,9 +88,8 @@ export class Session {
   readonly #nodesSeen = new Map<string, { at: number; facts: NodeFacts | Unreachable }>();
   /** The last look at nodes. */
   #lookAtNodes: Promise<unknown> = Promise.resolve();
-  #held: Promise<Held[]> | undefined;
+  #lock: Promise<Lock> | undefined;
   #encryption: Promise<Encryption | undefined> | undefined;
-  #lost: Error | undefined;
   #steps = 0;
 
   constructor(settings: Settings) {
@@ -293,22 +292,19 @@ export class Session {
   /** Must come before every change on a host: pulumi is alive, nobody else works on this cluster, and the run is in the record. */
   async permit({ survivors, leaving }: Pick<Change, "survivors" | "leaving">): Promise<void> {
     await requireEngine();
-    if (this.#held === undefined) this.record.prepare();
-    this.#held ??= lockAll(
+    if (this.#lock === undefined) this.record.prepare();
+    this.#lock ??= lockAll(
       Object.entries(survivors).map(([name, address]) => this.host(name, address)),
       this.run,
-    ).then((held) => {
-      for (const one of held) void one.lost.then((error) => (this.#lost = error));
-      return held;
+    ).then((lock) => {
+      this.connections.guardBy((decided) => lock.guard(decided));
+      return lock;
     });
-    try {
-      await this.#held;
-    } catch (error) {
-      this.#held = undefined;
+    const lock = await this.#lock.catch((error: unknown) => {
+      this.#lock = undefined;
       throw error;
-    }
-    if (this.#lost !== undefined)
-      throw new Error(`the lock on the masters was lost, nothing more is done: ${this.#lost.message}`);
+    });
+    await lock.prove();
     await this.record.begin({ leaves: Object.keys(leaving), stays: Object.keys(survivors) });
     this.forget();
   }
@@ -341,8 +337,8 @@ export class Session {
   /** Ends the run, lets the lock go and hangs up. */
   async close(): Promise<void> {
     this.record.end();
-    for (const one of (await this.#held?.catch(() => [])) ?? []) one.release();
-    this.#held = undefined;
+    (await this.#lock?.catch(() => undefined))?.release();
+    this.#lock = undefined;
     await this.connections.close();
   }
 }

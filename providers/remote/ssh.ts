@@ -3,6 +3,7 @@
  * Host keys are always verified, the agent is never forwarded, every command has a deadline on both sides.
  */
 import { messageOf } from "../plan/refusal.ts";
+import type { HostContext } from "./begin.ts";
 import { commandSent } from "./fault.ts";
 import { Host } from "./host.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
@@ -12,6 +13,7 @@ import { pooled } from "./pool.ts";
 import { Journal } from "./record/journal.ts";
 import type { RemoteHost } from "./remote-host.ts";
 import type { SshSettings, Target } from "./settings.ts";
+import { requireSilence } from "./silence.ts";
 
 export type { SshSettings, Target } from "./settings.ts";
 export type { BytesResult, Held, HoldOptions, RemoteHost, Result, RunOptions, StreamOptions } from "./remote-host.ts";
@@ -30,9 +32,15 @@ export class Connections {
   #identity: Promise<Identity> | undefined;
   #closed = false;
   #flaws = 0;
+  #guard: HostContext["guard"] | undefined;
 
   constructor(settings: SshSettings) {
     this.#settings = settings;
+  }
+
+  /** From now on it is asked before each command. */
+  guardBy(guard: HostContext["guard"]): void {
+    this.#guard = guard;
   }
 
   /** The host of that name and address; nothing is connected yet. */
@@ -44,6 +52,8 @@ export class Connections {
     const host = new Host(target, {
       name: target.name,
       open: () => this.#line(key, () => this.#reach(target)),
+      openAside: () => this.#line(`${key} aside`, () => this.#reach(target)),
+      guard: (decided) => this.#guard?.(decided),
       settings: this.#settings,
       sent: (what) => {
         this.stats.commands += 1;
@@ -108,6 +118,8 @@ export class Connections {
     if (there) return there;
     const line = open()
       .then(openLine)
+      // a bastion only forwards, and may allow nothing else
+      .then((opened) => (key === bastionKey ? opened : requireSilence(opened)))
       .then((opened) => {
         this.stats.connections += 1;
         return opened;

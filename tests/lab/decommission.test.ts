@@ -16,7 +16,7 @@ import { files } from "../../lab/stack.ts";
 import type { Entry } from "../../providers/plan/record.ts";
 import { readRecord } from "../../providers/plan/record-read.ts";
 import type { RetirementRecord } from "../../providers/plan/report.ts";
-import { type Ran, TestStack, etcdctl, eventually, fingerprint, makeLeader, on } from "./stack.ts";
+import { type Ran, TestStack, etcdctl, eventually, fingerprint, makeLeader, on, transcript } from "./stack.ts";
 
 const survivors = ["master-0", "master-1", "master-2"];
 const leavers = ["master-3", "master-4"];
@@ -27,6 +27,8 @@ let stack: TestStack;
 let clients: Seen;
 let written: Written;
 const colleague = "# a colleague was here\n";
+/** What the lab plants where secrets are, and keys. */
+const secret = /LABCANARY|BEGIN [A-Z ]*PRIVATE KEY/;
 const succeeded = (ran: Ran) => assert.equal(ran.code, 0, ran.output.slice(-6000));
 
 before(async () => {
@@ -138,7 +140,7 @@ test("the state holds no key material, and the provider's text is small and cons
     ["-c", `find ${JSON.stringify(join(files.config, "..", "state-decommission"))} -type f -exec cat {} +`],
     { encoding: "utf8", maxBuffer: 2 ** 28 },
   );
-  assert.doesNotMatch(state, /LABCANARY|BEGIN [A-Z ]*PRIVATE KEY/);
+  assert.doesNotMatch(state, secret);
   const texts = new Set([...state.matchAll(/"__provider":\s*"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1] ?? ""));
   assert.equal(texts.size, 14, "one text for each type");
   for (const text of texts) assert.ok(text.length < 3000, `${text.length} bytes`);
@@ -209,6 +211,20 @@ test("a preview of two masters fewer names every host's changes and leaves every
   ])
     assert.match(seen.output, line);
   assert.doesNotMatch(seen.output, /LABCANARY/);
+});
+
+test("no secret of the cluster is in a preview as JSON, nor in what pulumi itself logs of one", async () => {
+  const words = ["preview", "--stack", stack.name, "--config-file", stack.config, "--non-interactive"];
+  for (const [more, atLeast] of [
+    [["--json", "--diff"], 10_000],
+    [["--logtostderr", "-v=9"], 1_000_000],
+  ] as const) {
+    const ran = await stack.pulumi(...words, ...more);
+    succeeded(ran);
+    // the log tells what passes between engine and providers, the deltas of files among it
+    assert.ok(ran.output.length > atLeast && ran.output.includes("master-3.example.com"), `${ran.output.length}`);
+    assert.doesNotMatch(ran.output, secret, more.join(" "));
+  }
 });
 
 test("a file that changed between preview --save-plan and up --plan is refused before anything is touched", async () => {
@@ -495,6 +511,32 @@ test("up again has nothing to do", async () => {
   const again = await stack.up();
   succeeded(again);
   assert.match(again.output, /17 unchanged/);
+});
+
+test("no secret of the cluster is in history, checkpoints and their copies, in what the runs printed, or in a host's journal", async () => {
+  const history = await stack.pulumi("stack", "history", "--json", "--show-secrets=false", "--stack", stack.name);
+  succeeded(history);
+  const state = execFileSync("find", [join(files.config, "..", `state-${stack.name}`), "-type", "f", "-print0"], {
+    encoding: "utf8",
+  });
+  const kept = state.split("\0").filter((path) => path !== "");
+  assert.ok(
+    kept.some((path) => path.includes("/history/")) && kept.some((path) => path.includes("/backups/")),
+    kept.join("\n"),
+  );
+  const texts = [
+    ["history", history.output],
+    ...[...kept, transcript].map((path) => [path, readFileSync(path, "latin1")]),
+  ];
+  for (const [where = "", text = ""] of texts) assert.ok(!secret.test(text), where);
+  for (const host of everyone) {
+    const { output } = await on(
+      host,
+      "journalctl -q --no-pager | wc -l; journalctl -q --no-pager | grep -cE 'LABCANARY|PRIVATE KEY'",
+    );
+    const [lines = 0, found] = output.trim().split("\n").map(Number);
+    assert.ok(lines > 10 && found === 0, `${host}: ${output}`);
+  }
 });
 
 test("a server line put back by hand is drift, and so is a working master's that is gone; up repairs both, to the byte", async () => {

@@ -353,6 +353,18 @@ describe("a connection that is lost", () => {
   });
 });
 
+test("close hangs up on an sshd that hangs, too", async () => {
+  const { connections, host } = connect();
+  const hung = Number((await host.run("echo $PPID", quick)).stdout);
+  process.kill(hung, "SIGSTOP");
+  try {
+    const slow = sleep(10_000, "slow", { ref: false });
+    assert.notEqual(await Promise.race([connections.close(), slow]), "slow");
+  } finally {
+    process.kill(hung, "SIGCONT");
+  }
+});
+
 describe("streams", () => {
   const read = async (stream: AsyncIterable<Buffer>) => {
     const chunks: Buffer[] = [];

@@ -25,8 +25,13 @@ export interface Sshd {
   stop(): Promise<void>;
 }
 
-/** Starts one. `options` are lines of sshd_config. */
-export async function startSshd(options: readonly string[] = [], shared?: Sshd): Promise<Sshd> {
+/**
+ * Starts one.
+ * @param options lines of sshd_config
+ * @param shared whose client key logs in here too
+ * @param first shell that is run before, in a mount namespace of its own: what it mounts is seen by that sshd only
+ */
+export async function startSshd(options: readonly string[] = [], shared?: Sshd, first?: string): Promise<Sshd> {
   mkdirSync("/run/sshd", { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), "sshd-"));
   const at = (name: string) => join(folder, name);
@@ -35,7 +40,10 @@ export async function startSshd(options: readonly string[] = [], shared?: Sshd):
   if (!shared) keygen(clientKey, "ed25519");
   const port = await freePort();
   writeFileSync(at("sshd_config"), config(port, at, `${clientKey}.pub`, options));
-  const child = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", at("sshd_config")], { stdio: ["ignore", "ignore", "pipe"] });
+  const words = ["/usr/sbin/sshd", "-D", "-e", "-f", at("sshd_config")];
+  const apart = first === undefined ? [] : ["unshare", "-m", "sh", "-ec", `${first}; exec "$@"`, "sh"];
+  const [command = "", ...rest] = [...apart, ...words];
+  const child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"] });
   await listening(child);
   const hostKey: Sshd["hostKey"] = (type) => publicKey(at(`host_${type}.pub`));
   let files = 0;
@@ -62,6 +70,10 @@ export async function startSshd(options: readonly string[] = [], shared?: Sshd):
     },
   };
 }
+
+/** A master with a /run/lock of its own. */
+export const startMaster = (shared?: Sshd, options: readonly string[] = []): Promise<Sshd> =>
+  startSshd(options, shared, "mount -t tmpfs -o size=1m,mode=755 none /run/lock");
 
 /** `ssh-keygen` of a key; of small RSA size where speed matters more than strength. */
 export function keygen(path: string, type: string, passphrase = ""): void {

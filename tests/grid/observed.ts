@@ -39,7 +39,9 @@ export function metIn(run: Watched): Met[] {
     const number = / (\d+) \(/.exec(match[1] ?? "")?.[1] ?? "";
     const rest = text.slice(match.index, found[n + 1]?.index);
     // other hosts' steps may go on beside it
-    const over = new RegExp(`\\[${type}[^\\]]*\\] (?:${number}/\\d+ done in|the answer was lost; the hosts show it done)`);
+    const over = new RegExp(
+      `\\[${type}[^\\]]*\\] (?:${number}/\\d+ done in|the answer was lost; the hosts show it done)`,
+    );
     const passed = over.exec(rest);
     const isLast = n === found.length - 1;
     return {

@@ -122,7 +122,10 @@ test("last week's state, which lists four: up takes a backup, changes nothing el
   const was = await texts();
   const ran = await stack.up();
   succeeded(ran);
-  assert.doesNotMatch(ran.output, /remove etcd member|\[NodeRemoval\].*delete the Node|master-restart|systemctl reload haproxy/);
+  assert.doesNotMatch(
+    ran.output,
+    /remove etcd member|\[NodeRemoval\].*delete the Node|master-restart|systemctl reload haproxy/,
+  );
   assert.deepEqual(await texts(), was);
   assert.match((await stack.up()).output, /17 unchanged/);
   rmSync(lastWeek, { recursive: true });

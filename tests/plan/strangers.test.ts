@@ -138,10 +138,13 @@ const only = (world: World, change = adoption()) => {
 
 describe("every set of places that it is gone from", () => {
   const sets = Array.from({ length: 2 ** parts.length }, (_, bits) => parts.filter((_part, n) => (bits >> n) & 1));
+  /** The Node is cordoned, and the kubernetes service without it, where its API is off: 128 sets are enough. */
+  const goTogether = ["drain", "pods", "endpoints"];
+  const grid = sets.filter((done) => [0, 3].includes(goTogether.filter((part) => done.includes(part)).length));
   const counted = { leaves: 0, refused: 0, told: 0, nothing: 0 };
   for (const size of parts.keys())
     it(`${size} of ${parts.length}: it is finished as if nothing had happened, or refused and not touched`, () => {
-      for (const done of sets.filter(({ length }) => length === size)) {
+      for (const done of grid.filter(({ length }) => length === size)) {
         const world = adopted(done, told);
         const [verdict] = verdicts(world, adoption());
         counted[verdict?.says ?? "nothing"] += 1;
@@ -159,7 +162,7 @@ describe("every set of places that it is gone from", () => {
     assert.deepEqual(verdicts(adopted(parts), adoption()), []);
     assert.deepEqual(visited(adopted(parts), adoption()), {});
   });
-  it("most are finished", () => assert.ok(counted.leaves > 350, JSON.stringify(counted)));
+  it("most are finished", () => assert.ok(counted.leaves > 80, JSON.stringify(counted)));
 
   for (const n of parts.keys())
     it(`a run that was killed before ${parts[n] ?? ""}: ${n === 0 ? "nothing had begun" : "it is finished"}`, () => {

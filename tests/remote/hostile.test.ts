@@ -194,7 +194,12 @@ describe("an rc file that prints", () => {
 describe("a backup folder that cannot take it", () => {
   const order = (directory: string) => {
     const more = { archive: join(sshd.folder, "archive"), run: "1", date: "20261130", keep: 7, say: () => undefined };
-    return { directory, ...more, kind: "etcd-config" as const, content: { paths: ["/etc/passwd", "/nowhere"], noted: [], packages: false } };
+    return {
+      directory,
+      ...more,
+      kind: "etcd-config" as const,
+      content: { paths: ["/etc/passwd", "/nowhere"], noted: [], packages: false },
+    };
   };
   const cases: [what: string, mount: string, fill: string, seen: RegExp][] = [
     ["read-only", "-o ro,size=64k", "true", /failed: .*\n(?:.*\n)*.*the folder cannot be made/],

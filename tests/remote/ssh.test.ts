@@ -355,7 +355,8 @@ describe("a connection that is lost", () => {
 
 test("close hangs up on an sshd that hangs, too", async () => {
   const { connections, host } = connect();
-  const hung = Number((await host.run("echo $PPID", quick)).stdout);
+  // the shell is a child of `timeout`, which sshd began
+  const hung = Number((await host.run("ps -o ppid= -p $PPID", quick)).stdout);
   process.kill(hung, "SIGSTOP");
   try {
     const slow = sleep(10_000, "slow", { ref: false });

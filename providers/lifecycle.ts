@@ -311,6 +311,7 @@ class Lifecycle {
       const left = await readBack(open, error, look, context.say);
       for (const step of open) {
         so.done.add(step);
+        this.#session().record.readBack(order.resource, step);
         order.note(step, "not known: its answer was lost");
       }
       return left;

@@ -447,7 +447,10 @@ describe("update", () => {
     it("is read back: the hosts show it done, so it was, and the run goes on; nobody is told twice", async () => {
       const hosts = new Hosts(m0, m1);
       hosts.silent.set(m0, "after");
+      const told: string[] = [];
+      hosts.record = toldRecord(told);
       const outs = await ended(update(providerOf(hosts), olds, { masters: three }));
+      assert.ok(told.includes(`FlannelNetwork read back ${m0}`), told.join());
       assert.deepEqual(outs["pending"], []);
       assert.deepEqual(
         restarts(hosts),

@@ -1,12 +1,13 @@
 /** For sessions that are no sessions: nothing is written down, and no journal waits. */
 import type { RunRecord } from "../providers/remote/record/record.ts";
 
-export type Unrecorded = Pick<RunRecord, "step" | "ended" | "leftBehind" | "require">;
+export type Unrecorded = Pick<RunRecord, "step" | "ended" | "leftBehind" | "readBack" | "require">;
 
 export const unrecorded: Unrecorded = {
   step: (_place, _step, work) => work(),
   ended: () => undefined,
   leftBehind: () => undefined,
+  readBack: () => undefined,
   require: () => undefined,
 };
 
@@ -20,6 +21,7 @@ export function toldRecord(told: string[]): Unrecorded {
     },
     ended: (resource, error) => told.push(`${resource} ${error instanceof Error ? error.message : "done"}`),
     leftBehind: (resource, host, why) => told.push(`${resource} left ${host}: ${why}`),
+    readBack: (resource, { host }) => told.push(`${resource} read back ${host}`),
   };
 }
 

@@ -3,7 +3,7 @@ import type {
   CommandBegins,
   CommandEnds,
   Entry,
-  HostLeft,
+  HostTold,
   ResourceEnds,
   RunBegins,
   RunEnds,
@@ -28,7 +28,7 @@ export interface Run {
   readonly steps: Map<number, Told<StepBegins, StepEnds>>;
   readonly commands: Map<number, Told<CommandBegins, CommandEnds>>;
   readonly resources: Of<ResourceEnds>[];
-  readonly left: Of<HostLeft>[];
+  readonly hosts: Of<HostTold>[];
   /** Lines that it could not write. */
   missed: number;
   /** When its last line was written. */
@@ -86,7 +86,7 @@ const empty = (run: string): Run => ({
   steps: new Map(),
   commands: new Map(),
   resources: [],
-  left: [],
+  hosts: [],
   missed: 0,
   last: "",
 });
@@ -101,7 +101,7 @@ function take(runs: Map<string, Run>, entry: Entry): void {
   } else if (entry.kind === "step") pair(run.steps, entry.step, entry);
   else if (entry.kind === "command") pair(run.commands, entry.id, entry);
   else if (entry.kind === "resource") run.resources.push(entry);
-  else if (entry.kind === "host") run.left.push(entry);
+  else if (entry.kind === "host") run.hosts.push(entry);
   else if (isGap(entry)) run.missed += entry.missed;
 }
 

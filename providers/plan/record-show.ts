@@ -75,7 +75,7 @@ export function* storyOf(run: Run, isAlive: boolean, whole: boolean): Iterable<s
     if (step.end?.reason !== undefined) yield shown(`            ${step.end.reason}`);
     for (const command of run.commands.values()) if (command.begin.step === number) yield* commandLines(command, whole);
   }
-  for (const { resource, host, reason } of run.left) yield shown(`left behind  ${resource}  ${host}: ${reason}`);
+  for (const { state, resource, host, reason } of run.hosts) yield shown(`${state}  ${resource}  ${host}: ${reason}`);
   for (const { resource, result, reason } of run.resources)
     if (result === "failed") yield shown(`failed  ${resource}: ${reason ?? ""}`);
 }

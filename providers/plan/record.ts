@@ -86,10 +86,10 @@ export interface CommandEnds extends Omit<CommandBegins, "state" | "command"> {
   readonly seconds: number;
 }
 
-/** A host that is left behind, whatever was or was not begun on it. */
-export interface HostLeft {
+/** A host that is left behind, whatever was or was not begun on it; or one whose answer was lost and that was seen to have done its step. */
+export interface HostTold {
   readonly kind: "host";
-  readonly state: "left behind";
+  readonly state: "left behind" | "read back";
   readonly resource: string;
   readonly host: string;
   readonly reason: string;
@@ -103,7 +103,7 @@ export interface Gap {
 }
 
 export type Said =
-  RunBegins | RunEnds | ResourceEnds | StepBegins | StepEnds | CommandBegins | CommandEnds | HostLeft | Gap;
+  RunBegins | RunEnds | ResourceEnds | StepBegins | StepEnds | CommandBegins | CommandEnds | HostTold | Gap;
 
 /** A line of the record: when, by which run, and what. */
 export type Entry = { readonly at: string; readonly run: string } & Said;

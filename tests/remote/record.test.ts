@@ -112,12 +112,13 @@ describe("the transcript", () => {
     await assert.rejects(one.step("node-1", "first", failing));
     await assert.rejects(one.step("node-1", "second", failing, true));
     one.record.leftBehind("FlannelNetwork", "node-1", "first\nsecond");
+    one.record.readBack("FlannelNetwork", { host: "node-2", title: "restart it" });
     one.record.ended("FlannelNetwork", new Error("no\nmore"));
     one.record.end();
     const ends = one.entries().filter((entry) => "reason" in entry || entry.kind === "run");
     assert.deepEqual(
       ends.slice(1).map((entry) => ("result" in entry ? entry.result : entry.state)),
-      ["failed", "left behind", "left behind", "failed", "failed"],
+      ["failed", "left behind", "left behind", "read back", "failed", "failed"],
     );
     assert.match(one.text(), /"reason":"restarting x on node-1 failed: exit 1 after [\d.]+ s"/);
     assert.match(one.text(), /"reason":"no"/);

@@ -129,6 +129,18 @@ export class RunRecord {
     if (this.#isOpen) this.#writer.write({ kind: "host", state: "left behind", resource, host, reason: reasonOf(why) });
   }
 
+  /** The answer of a step that is written down as failed was lost, and the host shows it done. */
+  readBack(resource: string, { host, title }: { readonly host: string; readonly title: string }): void {
+    if (this.#isOpen)
+      this.#writer.write({
+        kind: "host",
+        state: "read back",
+        resource,
+        host,
+        reason: `it shows done: ${clean(title)}`,
+      });
+  }
+
   /** The run's last line; once, and only of one that has begun. */
   end(result: RunResult = this.#result()): void {
     if (!this.#isOpen) return;

@@ -65,6 +65,9 @@ const freshness = 20;
 /** Seconds that it is of a node, where nobody asks for `nodes`: there may be hundreds, and only a step on a node changes what is asked of it. */
 const nodeFreshness = 600;
 
+/** Seconds that a host which is acknowledged as gone, and was, is not asked again: each try may take 10, and nothing is done on it. */
+const goneFor = 300;
+
 /** Nodes that are looked at at the same time. */
 const nodesAtOnce = 20;
 
@@ -86,6 +89,8 @@ export class Session {
   readonly sketches: Record<string, Sketch> = {};
   readonly #seen = new Map<string, { at: number; seen: Promise<object> }>();
   readonly #nodesSeen = new Map<string, { at: number; facts: NodeFacts | Unreachable }>();
+  /** Hosts that are acknowledged as gone, and did not answer. */
+  readonly #gone = new Map<string, { at: number; facts: Unreachable }>();
   /** The last look at nodes. */
   #lookAtNodes: Promise<unknown> = Promise.resolve();
   #lock: Promise<Lock> | undefined;
@@ -214,7 +219,11 @@ export class Session {
     const { directory } = this.settings.backup;
     return this.#all(hosts, async (name, address) => {
       const asked = Date.now();
+      const dead = this.#gone.get(name);
+      if (dead !== undefined && asked - dead.at < goneFor * 1000) return dead.facts;
       const facts = await this.#probe(name, address, masterProbe({ address, backupDirectory: directory }), masterFacts);
+      if (!isReachable(facts) && this.settings.acknowledge.includes(`host-gone:${name}`))
+        this.#gone.set(name, { at: Date.now(), facts });
       const ahead = isReachable(facts) ? aheadOf(facts.identity.time, asked, Date.now()) : undefined;
       return isReachable(facts) && ahead ? { ...facts, identity: { ...facts.identity, ahead } } : facts;
     });

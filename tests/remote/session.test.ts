@@ -44,9 +44,9 @@ class Seen {
   naming = "";
   readonly silent = new Set<string>();
 
-  constructor(count: number) {
+  constructor(count: number, acknowledge: readonly string[] = []) {
     const nodes = Object.fromEntries(Array.from({ length: count }, (_, n) => [node(n), { address: `10.1.1.${n}` }]));
-    const settings = readSettings({ ...configuration(four), nodes, inventory: { path: inventory } });
+    const settings = readSettings({ ...configuration(four), nodes, inventory: { path: inventory }, acknowledge });
     const { [m3]: address = "", ...survivors } = four;
     this.change = { survivors, leaving: { [m3]: address }, settings };
     this.session = new Session(settings);
@@ -77,6 +77,24 @@ class Seen {
 // as the hosts' clocks have it
 beforeEach(() => mock.timers.enable({ apis: ["Date"], now: now * 1000 }));
 afterEach(() => mock.timers.reset());
+
+describe("a master that is gone", () => {
+  const asks = async (acknowledge: readonly string[], seconds: number) => {
+    const seen = new Seen(0, acknowledge);
+    seen.silent.add(m3);
+    await seen.look();
+    mock.timers.tick(seconds * 1000);
+    seen.session.forget();
+    const { world } = await seen.look();
+    assert.deepEqual(world.masters[m3], { unreachable: `${m3} is silent` });
+    return seen.asked.filter((name) => name === m3).length;
+  };
+  it("is asked in every look", async () => assert.equal(await asks([], 1), 1));
+  it("is not asked again for five minutes where that is acknowledged", async () => {
+    assert.equal(await asks([`host-gone:${m3}`], 299), 0);
+    assert.equal(await asks([`host-gone:${m3}`], 300), 1);
+  });
+});
 
 describe("nodes", () => {
   it("are all in the world, and looked at 20 at a time", async () => {

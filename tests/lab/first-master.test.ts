@@ -118,7 +118,9 @@ describe("alive, and interrupted a dozen times, by every kind of fault", () => {
     const ran = await stack.meeting(interruptions.full, () => stack.up());
     assert.notEqual(ran.code, 0);
     const [, full = ""] =
-      /packing .* on (master-\d)\.example\.com failed: [^]*is its disk full\?/.exec(ran.output) ?? [];
+      /(?:packing|preparing) .* on (master-\d)\.example\.com failed: [^]*(?:is its disk full\?|cannot be written)/.exec(
+        ran.output,
+      ) ?? [];
     assert.ok(full !== "", ran.output.slice(-4000));
     assert.equal((await sets())[all.indexOf(full)], before[all.indexOf(full)]);
     assert.doesNotMatch(ran.output, /\[(EtcdSnapshot|CertificateAuthority)\] 1\//);

@@ -211,7 +211,7 @@ it("a backup that is struck by every kind leaves no set under a final name; the 
   const sets = () =>
     readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".tar.gz"));
   for (const [kind, seen] of [
-    ["disk-full", /packing .* failed: exit 1.*is its disk full\?/s],
+    ["disk-full", /(?:packing|preparing) .* failed: exit 1.*(?:is its disk full\?|cannot be written)/s],
     ["fail", /preparing .* failed: exit 1/],
     ["hang", /not finished within 3 s/],
     ["lose-answer", /the connection was lost/],

@@ -427,7 +427,10 @@ describe("holding something", () => {
   test("an end before the first line, no line in time, a loss later", async () => {
     const { host } = connect();
     const o = { what: "locking", deadline: 0.5 };
-    assert.match((await failure(host.hold("echo taken >&2; exit 1", o))).message, /exit 1 .*\n {2}\| taken/);
+    assert.match(
+      (await failure(host.hold("echo taken >&2; exit 1", { ...o, deadline: 10 }))).message,
+      /exit 1 .*\n {2}\| taken/,
+    );
     assert.match((await failure(host.hold("sleep 20", o))).message, /no answer within 0\.5 s/);
     const ended = await host.hold("echo in; exit 2", { ...o, deadline: 5 });
     assert.equal((await ended.lost).exit, 2);

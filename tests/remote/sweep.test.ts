@@ -14,6 +14,7 @@ import { sweep } from "../../providers/remote/sweep.ts";
 import { retirementReport } from "../../providers/retirement-report.ts";
 import { changeOf, master, mastersOf, probed, removal, unreachable } from "../plan/world.ts";
 import { type Sshd, startSshd } from "./sshd.ts";
+import { noConnections, unrecorded } from "../unrecorded.ts";
 
 const [m0, m1, m2, m3] = [master(0), master(1), master(2), master(3)];
 const [lb0, lb1, node0] = ["lb-0.example.com", "lb-1.example.com", "node-0.example.com"];
@@ -22,7 +23,8 @@ const [lb0, lb1, node0] = ["lb-0.example.com", "lb-1.example.com", "node-0.examp
 class Hosts {
   readonly settings = changeOf(4, [3]).settings;
   readonly run = "run";
-  readonly connections = { stats: { connections: 1, commands: 1 }, sentTo: new Map<string, number>() };
+  readonly connections = noConnections();
+  readonly record = unrecorded;
   readonly asked: string[] = [];
   readonly said: Record<string, string | Error> = {};
   world: World;

@@ -147,6 +147,8 @@ for (let lab = 1; lab <= labs; lab += 1)
   test(`lab ${lab} of ${labs}: every fault at every step, and each decommission comes to the end of an undisturbed one`, async () => {
     await reset({ masters: 5, grace: 5 });
     const stack = await TestStack.create(`grid-${lab}`, 5);
+    // a rehearsal in each of so many runs would cost hours, and none of the faults strikes there
+    stack.edit((text) => text.replace(/^( +)keep: 7$/m, "$1keep: 7\n$1rehearsal: false"));
     const adopted = await stack.up();
     assert.equal(adopted.code, 0, adopted.output.slice(-4000));
     stack.acknowledge("even-members");

@@ -5,7 +5,7 @@ import { before, test } from "node:test";
 import { cast, qualified } from "../../lab/cluster.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
-import { TestStack, on } from "./stack.ts";
+import { TestStack, on } from "../lab/stack.ts";
 
 const admin = "node-0";
 const folder = "/srv/it's an inventory";

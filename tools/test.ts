@@ -48,7 +48,8 @@ await main(async () => {
           "tests/tools/*.test.ts",
           "tests/remote/*.test.ts",
         ],
-        2,
+        // many of them wait for deadlines
+        3,
       ),
       run("tests on the lab", ["tests/lab/*.test.ts"]),
       ...(all ? [run("the grid of faults", ["tests/grid/*.test.ts"], 1, 180)] : []),

@@ -13,12 +13,10 @@ import { container, podman } from "../../lab/hosts.ts";
 import { reset } from "../../lab/lab.ts";
 import { files } from "../../lab/stack.ts";
 import { faultKinds, faultsFrom } from "../../providers/plan/faults.ts";
-import { type Ran, TestStack, cutOff, etcdctl, eventually, idsOn, on, transcript } from "./stack.ts";
+import { type Ran, TestStack, cutOff, etcdctl, eventually, idsOn, on, onlyWithAll, transcript } from "./stack.ts";
 
 const survivors = ["master-1", "master-2", "master-3"];
 const [oldFirst, newFirst] = ["master-0", "master-1"];
-/** Two minutes, for `npm run test:all`. */
-const onlyWithAll = process.env["OPENSHIFT_MASTERS_TEST_ALL"] === undefined ? { skip: "npm run test:all" } : {};
 const succeeded = (ran: Ran) => assert.equal(ran.code, 0, ran.output.slice(-6000));
 const places = "/etc/origin/master/ca.serial.txt /etc/etcd/ca /etc/etcd/generated_certs";
 /** Names, owners, modes and hashes of the authorities' files on a host. */
@@ -309,7 +307,7 @@ describe("alive, and interrupted a dozen times, by every kind of fault", () => {
   });
 });
 
-describe("dead", () => {
+describe("dead", onlyWithAll, () => {
   let stack: TestStack;
   let before0: string;
 
@@ -386,32 +384,28 @@ describe("dead", () => {
     assert.equal(there, "2\n");
   });
 
-  test(
-    "the dead host comes back: etcd does not take it in again, preview tells it, and refresh and up retire what runs on it",
-    onlyWithAll,
-    async () => {
-      const ids = await idsOn(newFirst);
-      await podman("start", container(oldFirst));
-      await eventually("it has come back as a Node", 180, async () => {
-        const { output } = await on(newFirst, "oc get nodes --no-headers");
-        return output.includes("master-0.example.com") ? undefined : output;
-      });
-      assert.deepEqual(await idsOn(newFirst), ids, "its member is gone for good");
-      for (const host of survivors) assert.match((await etcdctl(host, "endpoint health")).output, /is healthy/);
-      const seen = await stack.preview();
-      succeeded(seen);
-      assert.match(seen.output, /note: master-0\.example\.com was retired earlier and answers again/);
-      const refreshed = await stack.refresh();
-      succeeded(refreshed);
-      assert.match(refreshed.output, /NodeRemoval\] drift: /);
-      succeeded(await stack.up());
-      assert.equal(
-        (await on(oldFirst, "ls /etc/origin/node/pods; systemctl is-active origin-node; pidof etcd kube-apiserver"))
-          .output,
-        "disabled\ninactive\n",
-      );
-      assert.doesNotMatch((await on(newFirst, "oc get nodes -o name")).output, /master-0/);
-      assert.match((await stack.up()).output, /17 unchanged/);
-    },
-  );
+  test("the dead host comes back: etcd does not take it in again, preview tells it, and refresh and up retire what runs on it", async () => {
+    const ids = await idsOn(newFirst);
+    await podman("start", container(oldFirst));
+    await eventually("it has come back as a Node", 180, async () => {
+      const { output } = await on(newFirst, "oc get nodes --no-headers");
+      return output.includes("master-0.example.com") ? undefined : output;
+    });
+    assert.deepEqual(await idsOn(newFirst), ids, "its member is gone for good");
+    for (const host of survivors) assert.match((await etcdctl(host, "endpoint health")).output, /is healthy/);
+    const seen = await stack.preview();
+    succeeded(seen);
+    assert.match(seen.output, /note: master-0\.example\.com was retired earlier and answers again/);
+    const refreshed = await stack.refresh();
+    succeeded(refreshed);
+    assert.match(refreshed.output, /NodeRemoval\] drift: /);
+    succeeded(await stack.up());
+    assert.equal(
+      (await on(oldFirst, "ls /etc/origin/node/pods; systemctl is-active origin-node; pidof etcd kube-apiserver"))
+        .output,
+      "disabled\ninactive\n",
+    );
+    assert.doesNotMatch((await on(newFirst, "oc get nodes -o name")).output, /master-0/);
+    assert.match((await stack.up()).output, /17 unchanged/);
+  });
 });

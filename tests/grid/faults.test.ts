@@ -22,6 +22,7 @@ import { type Row, faultsDocument } from "./written-down.ts";
 const document = join(import.meta.dirname, "../../docs/faults.md");
 /** Minutes after which no more faults are asked for: what is left is told as not met. */
 const enough = Number(process.env["OPENSHIFT_MASTERS_GRID_MINUTES"] ?? "100");
+const isOver = (): boolean => Date.now() - since > enough * 60_000;
 /** Runs of one decommission, at most. */
 const most = 250;
 const labs = 2;
@@ -60,7 +61,7 @@ async function struck(stack: TestStack): Promise<void> {
   let failures = 0;
   for (let n = 0; ; n += 1) {
     assert.ok(n < most, `${most} runs, and not at the end`);
-    const run = await watched(stack, Date.now() - since < enough * 60_000 ? schedule.next() : []);
+    const run = await watched(stack, isOver() ? [] : schedule.next());
     if (run.code === -1) await stack.cancel();
     const met = metIn(run);
     // a run that fails without any fault may do so once: what the fault before it began may have to end first
@@ -144,7 +145,11 @@ after(() => {
 });
 
 for (let lab = 1; lab <= labs; lab += 1)
-  test(`lab ${lab} of ${labs}: every fault at every step, and each decommission comes to the end of an undisturbed one`, async () => {
+  test(`lab ${lab} of ${labs}: every fault at every step, and each decommission comes to the end of an undisturbed one`, async (t) => {
+    if (isOver()) {
+      t.skip("the minutes are over");
+      return;
+    }
     await reset({ masters: 5, grace: 5 });
     const stack = await TestStack.create(`grid-${lab}`, 5);
     // a rehearsal in each of so many runs would cost hours, and none of the faults strikes there
@@ -153,7 +158,7 @@ for (let lab = 1; lab <= labs; lab += 1)
     assert.equal(adopted.code, 0, adopted.output.slice(-4000));
     stack.acknowledge("even-members");
     await retired(stack, "master-4", ["master-1", "master-2", "master-3", "master-0"]);
-    await retired(stack, "master-0", ["master-1", "master-2", "master-3"]);
+    if (!isOver()) await retired(stack, "master-0", ["master-1", "master-2", "master-3"]);
   });
 
 test("every fault was resumed by a plain up; nothing was done twice, no quorum and no acknowledged write was lost", () => {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { Refusal } from "../providers/plan/refusal.ts";
-import { readSettings, settingKeys, type Settings, unknownKeys } from "../providers/plan/settings.ts";
+import { readSettings, settingKeys, type Settings, unknownKeys, valueOf } from "../providers/plan/settings.ts";
 
 export interface StackChoice {
   /** Name of the stack. */
@@ -42,7 +42,13 @@ export function settingsOf(file: string, environment: Readonly<Record<string, st
   const { config = {} } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
   const unknown = unknownKeys(Object.keys(config));
   if (unknown.length > 0) throw new Refusal(`${file}: there is no key openshift-masters:${unknown.join(", ")}`);
-  const raw = Object.fromEntries(settingKeys.map((key) => [key, config[`openshift-masters:${key}`]]));
+  const raw = Object.fromEntries(
+    settingKeys.map((key) => {
+      const value = config[`openshift-masters:${key}`];
+      // where pulumi has written the file, a scalar is in quotes
+      return [key, typeof value === "string" ? valueOf(value) : value];
+    }),
+  );
   const loadBalancers = withoutEnvironments(raw["loadBalancers"]);
   return readSettings({ ...raw, loadBalancers, ssh: withPassphrase(raw["ssh"], environment) });
 }

@@ -170,7 +170,7 @@ export const unknownKeys = (keys: readonly string[]): string[] =>
     .filter((key) => !(settingKeys as readonly string[]).includes(key));
 
 /** A scalar is no JSON: it stays the text it is, and is told as such where an object is expected. */
-function valueOf(text: string | undefined): unknown {
+export function valueOf(text: string | undefined): unknown {
   if (text === undefined || text === "") return undefined;
   try {
     return JSON.parse(text);

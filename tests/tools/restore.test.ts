@@ -148,6 +148,12 @@ test("which stack: the only one besides the example, else by name", () => {
   assert.equal(stackFile(folder, { stack: "prod" }), join(folder, "Pulumi.prod.yaml"));
 });
 
+test("a scalar that pulumi has put in quotes is what it says", () => {
+  const quoted = at("Pulumi.quoted.yaml");
+  writeFileSync(quoted, readFileSync(config, "utf8").replace("config:", 'config:\n  openshift-masters:lab: "true"'));
+  assert.equal(settingsOf(quoted, {}).lab, true);
+});
+
 test("a secret passphrase comes from the environment; a slip of the pen is refused", () => {
   const text = readFileSync(config, "utf8");
   const secret = at("Pulumi.secret.yaml");

@@ -22,6 +22,7 @@ import { type Row, faultsDocument } from "./written-down.ts";
 const document = join(import.meta.dirname, "../../docs/faults.md");
 /** Minutes after which no more faults are asked for: what is left is told as not met. */
 const enough = Number(process.env["OPENSHIFT_MASTERS_GRID_MINUTES"] ?? "100");
+const asked = `${process.env["OPENSHIFT_MASTERS_GRID"] === "kinds" ? "every kind in the middle of every step" : "every kind before, in and after every step"}, for ${enough} minutes at most`;
 const isOver = (): boolean => Date.now() - since > enough * 60_000;
 /** Runs of one decommission, at most. */
 const most = 250;
@@ -140,7 +141,12 @@ after(() => {
   if (rows.length > 0)
     writeFileSync(
       document,
-      faultsDocument(rows, schedule.unmet(), { ...totals, duplicates, at: new Date().toISOString().slice(0, 10) }),
+      faultsDocument(rows, schedule.unmet(), {
+        ...totals,
+        duplicates,
+        asked,
+        at: new Date().toISOString().slice(0, 10),
+      }),
     );
 });
 

@@ -147,11 +147,13 @@ it("what happened is written down, with what was not met and what had to be done
     lostWrites: 0,
     runs: 3,
     decommissions: 1,
+    asked: "every kind, for 3 minutes at most",
     at: "2026-11-30",
   };
   const text = faultsDocument([row, { ...row, recovery: undefined }], [["A:b", "after fail"]], totals);
   assert.match(text, /^\| injected .*\| 2 in 3 runs of 1 decommissions \|$/m);
   assert.match(text, /^\| resumed by a plain `up` .*\| 1; time to recover: median 10\.0 s, longest 10\.0 s \|$/m);
+  assert.match(text, /Asked for: every kind, for 3 minutes at most\.$/m);
   assert.match(text, /^\| by hand .*\| 1 \|$/m);
   assert.match(text, /^\| duplicate effects .*\| 1: m api twice \|$/m);
   assert.match(text, /^\| hang \| in A:b \| a \\\| b \| so \| 10\.0 s \|$/m);

@@ -49,6 +49,10 @@ export interface Begun {
   readonly failEnded: (end: Ending, output: string) => RemoteError;
 }
 
+/** Times that a session is asked for again which the host refused although none of ours is open there, and milliseconds between: the last one may not have ended yet. */
+const tries = 10;
+const between = 200;
+
 /**
  * Sends a command, waiting for its turn. A connection lost before that is replaced; afterwards nothing is sent twice.
  * @throws RemoteError `not-done` or `unknown`; Refusal
@@ -61,7 +65,7 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
   ];
   const decided = now();
   const base = { host: context.name, what: intent.what, command: intent.script, secrets };
-  for (;;) {
+  for (let refusals = 0; ;) {
     const connection = await context.open().catch((cause: unknown) => {
       if (!(cause instanceof NoConnection)) throw cause;
       throw new RemoteError({ ...base, outcome: "not-done", seen: cause.message, remedy: cause.remedy, cause });
@@ -86,6 +90,10 @@ export async function begin(context: HostContext, intent: Intent): Promise<Begun
       const again = cause instanceof Unsent || (refused && connection.narrow());
       connection.leave();
       if (again) continue;
+      if (refused && (refusals += 1) <= tries) {
+        await new Promise((resolve) => setTimeout(resolve, between));
+        continue;
+      }
       throw new RemoteError({
         ...base,
         outcome: refused || cause instanceof Forbidden ? "not-done" : "unknown",

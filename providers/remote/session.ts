@@ -214,7 +214,7 @@ export class Session {
     );
   }
 
-  /** Looks at masters, anew. */
+  /** Looks at masters, anew; at one that is acknowledged as gone, and was, not for a while. */
   masters(hosts: Hosts): Promise<Record<string, MasterFacts | Unreachable>> {
     const { directory } = this.settings.backup;
     return this.#all(hosts, async (name, address) => {

@@ -73,4 +73,8 @@ function seenOf(rest: string, ended: Watched | undefined): string {
   );
 }
 
-const short = (text: string): string => (text.length > 240 ? `${text.slice(0, 240)}…` : text).trim();
+/** The host's last lines are none of this line. */
+const short = (text: string): string => {
+  const told = text.replace(/; last lines:\s*$/, "");
+  return (told.length > 240 ? `${told.slice(0, 240)}…` : told).trim();
+};

@@ -36,7 +36,7 @@ export function faultsDocument(rows: readonly Row[], unmet: readonly [string, st
   return `# Faults, and how a decommission gets over them
 
 Written by \`npm run test:all\` (tests/grid) from what happened, ${totals.at}; do not edit. Masters of the lab are retired one after the other,
-each as the leader of etcd, every second one as the holder of both certificate authorities, while clients write to etcd. At every step every
+each as the leader of etcd and the holder of both certificate authorities, while clients write to etcd. At every step every
 fault is injected that makes sense there, with the steps before it done. Then a plain \`pulumi up\` follows (after \`kill-engine\` with
 \`pulumi cancel\` before it, which frees the state's lock). Asked for: ${totals.asked}.
 

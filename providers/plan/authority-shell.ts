@@ -7,8 +7,8 @@ const mostFiles = 5000;
 /**
  * `sum FILE` prints a file's sha256. `tree FOLDER` prints the digest of `ca` and `generated_certs` in it: sha256 over a line
  * `<sha256>  <path>` for each regular file, sorted bytewise by path (LC_ALL=C); `links` when anything but files and folders is in
- * them, `large` when they are larger than is handed over. sha256sum is given each file by its standard input: it would write
- * names with a newline or a backslash in another way.
+ * them, `large` when they are larger than is handed over. Where a
+ * name has a newline or a backslash, which sha256sum would write in another way, each file is given to it by its standard input.
  */
 export const digesting = String.raw`sum() { h=$(sha256sum <"$1") && printf %s "${"$"}{h%% *}"; }
 tree() { ( cd "$1" || exit 1; set --
@@ -16,6 +16,8 @@ tree() { ( cd "$1" || exit 1; set --
   [ $# -gt 0 ] || exit 1
   if [ -n "$(find "$@" ! -type f ! -type d -print | head -c 1)" ]; then echo links; exit; fi
   if [ "$(find "$@" -type f -printf x | head -c ${mostFiles + 1} | wc -c)" -gt ${mostFiles} ] || [ "$(du -skc -- "$@" | tail -n 1 | cut -f 1)" -gt ${largestTree / 1024} ]; then echo large; exit; fi
+  if [ -z "$(find "$@" -name '*[\\
+]*' -print | head -c 1)" ]; then find "$@" -type f -print0 | sort -z | xargs -0 -r sha256sum | sha256sum | cut -c 1-64; exit; fi
   find "$@" -type f -print0 | sort -z | xargs -0 -r sh -c 'for f; do h=$(sha256sum <"$f") || exit 255; printf "%s  %s\n" "${"$"}{h%% *}" "$f"; done' sh | sha256sum | cut -c 1-64 ) }`;
 
 /**
@@ -23,10 +25,10 @@ tree() { ( cd "$1" || exit 1; set --
  * there, and the digest of what a hand-over copies; `-` where there is none. `trust` prints the hashes of what the cluster trusts: of the whole file, and of each certificate in it.
  */
 export const asking = String.raw`${digesting}
-pem() { awk -v n="$2" '/-----BEGIN CERTIFICATE-----/ { k++ } k == n { sub(/\r$/, ""); print } k == n && /-----END CERTIFICATE-----/ { exit }' "$1" | sha256sum | cut -c 1-64; }
+pem() { h=$(awk -v n="$2" '/-----BEGIN CERTIFICATE-----/ { k++ } k == n { sub(/\r$/, ""); print } k == n && /-----END CERTIFICATE-----/ { exit }' "$1" | sha256sum); p=${"$"}{h%% *}; }
 place() { [ -f "$1" ] || return 0
   s=$(head -c 200 "$1" | tr -d '[:space:]'); c=- p=- k=-
-  if [ -f "$2/ca.crt" ]; then c=$(sum "$2/ca.crt"); p=$(pem "$2/ca.crt" 1); fi
+  if [ -f "$2/ca.crt" ]; then c=$(sum "$2/ca.crt"); pem "$2/ca.crt" 1; fi
   if [ -s "$2/ca.key" ]; then k=key; fi
   printf '%s %s %s %s %s %s\n' "$1" "${"$"}{s:--}" "${"$"}{c:--}" "$p" "$k" "$3"; }
 authority() { m=/etc/origin/master
@@ -34,4 +36,4 @@ authority() { m=/etc/origin/master
   for e in /etc/etcd $m/etc/etcd; do if [ -f $e/ca/serial ]; then place $e/ca/serial $e/ca "$(tree $e)"; fi; done; }
 trust() { for f in /etc/origin/master/ca.crt /etc/etcd/ca.crt; do [ -f "$f" ] || continue
   printf '%s %s\n' "$f" "$(sum "$f")"; i=1; n=$(grep -c 'BEGIN CERTIFICATE' "$f")
-  while [ $i -le "$n" ] && [ $i -le 50 ]; do printf '%s %s\n' "$f" "$(pem "$f" $i)"; i=$((i + 1)); done; done; }`;
+  while [ $i -le "$n" ] && [ $i -le 50 ]; do pem "$f" $i; printf '%s %s\n' "$f" "$p"; i=$((i + 1)); done; done; }`;

@@ -2,7 +2,8 @@
  * PodDisruptionBudgets, and the labels of the pods that they may select: how both are asked for, and what the answers say.
  * Nothing of them is trusted: every text comes URL-encoded, so that none can end a field or a line.
  */
-import { partsOf, paths, prelude } from "./probe.ts";
+import { inParts, partsOf } from "./parts.ts";
+import { paths } from "./probe.ts";
 import { escapeControls, lastLines, quote } from "./quote.ts";
 
 export type Labels = ReadonlyMap<string, string>;
@@ -81,12 +82,11 @@ const template = (fields: readonly string[]): string =>
   `go-template={{range .items}}${fields.join("|")}{{"\\n"}}{{end}}end{{"\\n"}}`;
 
 /** Asked on one master as system:admin: all budgets, and the labels of the pods of these nodes. Reads only. */
-export const budgetProbe = (nodes: readonly string[]): string => `${prelude}
-export HOME=/proc/self KUBECONFIG=${paths.adminKubeconfig}
+export const budgetProbe = (nodes: readonly string[]): string =>
+  inParts(`export HOME=/proc/self KUBECONFIG=${paths.adminKubeconfig}
 o() { timeout 20 oc --request-timeout=15s "$@"; }
 checked budgets o get poddisruptionbudget --all-namespaces -o ${quote(template(budgetFields))}
-${nodes.map((node) => `checked ${quote(`pods:${node}`)} o get pods --all-namespaces --field-selector ${quote(`spec.nodeName=${node}`)} -o ${quote(template(podFields))}`).join("\n")}
-`;
+${nodes.map((node) => `checked ${quote(`pods:${node}`)} o get pods --all-namespaces --field-selector ${quote(`spec.nodeName=${node}`)} -o ${quote(template(podFields))}`).join("\n")}`);
 
 /** An answer that is not understood is no answer: a budget that is overlooked would block the drain. */
 class Malformed extends Error {}

@@ -7,7 +7,8 @@ import { type EndpointHash, parseHashes } from "./etcdctl-hashes.ts";
 import { type EndpointStatus, parseEndpointStatus } from "./etcdctl.ts";
 import type { Hosts } from "./facts.ts";
 import { memberOf, viewOfSurvivors } from "./members.ts";
-import { type Part, clientUrl, etcdShell, memberCertificates, partsOf } from "./probe.ts";
+import { type Part, inParts, partsOf } from "./parts.ts";
+import { clientUrl, etcdShell, memberCertificates } from "./probe.ts";
 import { escapeControls, sh } from "./quote.ts";
 import { Refusal } from "./refusal.ts";
 import type { Change, World } from "./steps.ts";
@@ -64,14 +65,13 @@ export function censusScript(address: string, urls: readonly string[], at?: stri
   const what = at === undefined ? "status" : "hash";
   const seconds = patience[what];
   const words = at === undefined ? ["status"] : ["hashkv", "--rev", at];
-  return `${etcdShell(address)}
+  return inParts(`${etcdShell(address)}
 etcd_timeout=${seconds + 9}
 at() { url=$1; shift; in_etcd ETCDCTL_API=3 etcdctl ${memberCertificates} --endpoints "$url" --command-timeout ${seconds}s "$@"; }
-# a line that is short enough is written whole, whoever else writes
-say() { n=$1; shift; out=$("$@" 2>&1); c=$?; echo "$n checked $(printf '%.2900s\\n::%s\\n' "$out" $c | base64 -w0)"; }
+# what is short enough is written whole, whoever else writes
+say() { n=$1; shift; out=$("$@" 2>&1); c=$?; printf '\\n%s %s checked\\n%.2900s\\n::%s' "$mark" "$n" "$out" $c; }
 ${urls.map((url, n) => sh`say ${`${what}:${n}`} at ${url} endpoint ${words} -w json &`).join("\n")}
-wait
-`;
+wait`);
 }
 
 /** The members with their status, as they answered `censusScript`. */

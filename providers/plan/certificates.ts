@@ -15,9 +15,10 @@ const most = 20;
 /** A shell function that prints `path notAfter=…` for each; nothing where openssl is not there. Of a member's own file the first one counts. */
 export const ends = String.raw`ends() { command -v openssl >/dev/null 2>&1 || return 0
   for f in ${etcdCertificates.join(" ")}; do [ -f "$f" ] || continue
-    i=1; n=1; case $f in */ca.crt) n=$(grep -ac 'BEGIN CERTIFICATE' "$f") ;; esac
-    while [ $i -eq 1 ] || { [ $i -le "$n" ] && [ $i -le ${most} ]; }; do
-      printf '%s %s\n' "$f" "$(awk -v n=$i '/-----BEGIN CERTIFICATE-----/ { k++ } k == n { print } k == n && /-----END CERTIFICATE-----/ { exit }' "$f" | timeout 5 openssl x509 -noout -enddate 2>/dev/null | head -c 200)"
+    printf '%s %.200s\n' "$f" "$(timeout 5 openssl x509 -noout -enddate 2>/dev/null <"$f")"
+    i=2; n=1; case $f in */ca.crt) n=$(grep -ac 'BEGIN CERTIFICATE' "$f") ;; esac
+    while [ $i -le "$n" ] && [ $i -le ${most} ]; do
+      printf '%s %.200s\n' "$f" "$(awk -v n=$i '/-----BEGIN CERTIFICATE-----/ { k++ } k == n { print } k == n && /-----END CERTIFICATE-----/ { exit }' "$f" | timeout 5 openssl x509 -noout -enddate 2>/dev/null)"
       i=$((i + 1)); done; done; }`;
 
 /** `notAfter=Nov 23 10:00:00 2028 GMT` in seconds since the epoch; undefined for anything else. */

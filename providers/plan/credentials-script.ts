@@ -1,7 +1,7 @@
 /** Pure: which credentials are on a host, as a script, and the reader of what it prints. Names, subjects and ends of certificates come back; never what is in a key. */
 import { endOf } from "./certificates.ts";
 import type { Credential } from "./credentials.ts";
-import { partsOf, prelude } from "./probe.ts";
+import { inParts, partsOf } from "./parts.ts";
 import { escapeControls, quote, sh } from "./quote.ts";
 
 /** A file or folder that is there. */
@@ -33,8 +33,7 @@ export function credentialsScript(table: readonly Credential[], root = ""): stri
     ...files.map((glob) => `for f in "$root"${globbed(glob)}; do credential ${n} "$f"; done`),
     ...folders.map((folder) => `folder ${n} "$root"${quote(folder)}`),
   ]);
-  return `${prelude}
-${sh`root=${root}`}
+  return inParts(`${sh`root=${root}`}
 count=0
 certificate() { timeout 5 openssl x509 -noout -subject -enddate -nameopt RFC2253 2>/dev/null | head -c 2000 | head -n 2; }
 embedded() { grep -aoE 'client-certificate-data["'"'"']?: *["'"'"']?[A-Za-z0-9+/=]+' -- "$1" | head -n 1 | grep -aoE '[A-Za-z0-9+/=]+$' | base64 -d 2>/dev/null | certificate; }
@@ -59,8 +58,7 @@ list() {
 command -v openssl >/dev/null 2>&1 && echo openssl
 ${looks.join("\n")}
 echo end; }
-part credentials list
-`;
+part credentials list`);
 }
 
 /** Quoted but for its asterisks. */

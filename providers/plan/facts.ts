@@ -12,7 +12,8 @@ import {
   parseMembers,
 } from "./etcdctl.ts";
 import { type ServerStats, statsOf } from "./haproxy.ts";
-import { type Part, nodeServices, partsOf, staticPods } from "./probe.ts";
+import { type Part, partsOf } from "./parts.ts";
+import { nodeServices, staticPods } from "./probe.ts";
 import { escapeControls, lastLines } from "./quote.ts";
 import { messageOf } from "./refusal.ts";
 import { maskLine } from "./show.ts";

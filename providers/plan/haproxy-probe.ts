@@ -2,7 +2,8 @@
  * What is asked of a haproxy in one go: which files its unit's own command line gives it, whether it takes them, its statistics, who listens, and whether the
  * API answers through it on its own address. Reads only.
  */
-import { common, prelude, readiness } from "./probe.ts";
+import { inParts } from "./parts.ts";
+import { common, readiness } from "./probe.ts";
 import { quote, sh } from "./quote.ts";
 import { isIpLiteral } from "./same-host.ts";
 import { type HaproxySettings, apiOf } from "./settings.ts";
@@ -81,9 +82,9 @@ at=0
 while IFS= read -r f; do
   [ -n "$f" ] || continue
   at=$((at + 1))
-  if [ $at -gt 64 ]; then part "path:$at" printf %s "the 65th file"; echo "config:$at large"; break; fi
+  if [ $at -gt 64 ]; then value "path:$at" "the 65th file"; frame "config:$at" large; break; fi
    set -- "$@" -f "$f"
-  part "path:$at" printf %s "$f"
+  value "path:$at" "$f"
   part "real:$at" readlink -f -- "$f"
   file "config:$at" "$f"
   part "written:$at" stat -Lc %Y -- "$f"
@@ -130,13 +131,13 @@ export const probeOf = (entry: HaproxySettings, { survivors, leaving }: Change):
 
 export function balancerProbe(o: BalancerProbe): string {
   const unit = `${o.service}.service`;
-  return `${prelude}${common}${askSocket}${shellParts}
+  return inParts(`${common}${askSocket}${shellParts}
 part service systemctl show -p LoadState -p ActiveState -p CanReload -p MainPID ${quote(unit)}
 ${unitShell(o.service)}
 ${commandLine(`${o.config}\n`)}
 part configured readlink -f -- ${quote(o.config)}
-part program printf %s "$program"
-part options printf %s "$options"
+value program "$program"
+value options "$options"
 part words tr '\\0' '\\n' <"/proc/\${main:-0}/cmdline"
 ${readFiles}
 part aliases aliases ${o.names.map(quote).join(" ")}
@@ -144,13 +145,12 @@ checked valid as_unit timeout 40 "$program" -c "$@"
 part version "$program" -v
 part born born
 best=$(sockets)
-part socket echo "$best"
+value socket "$best"
 socket=\${best#* }
 if [ -n "$socket" ]; then checked stats ask "$socket" 'show stat'; fi
 part listening ss -ltn ${quote(`sport = :${portOf(o.api)}`)}
 ${readiness("through", o.api)}
-part through through
-`;
+part through through`);
 }
 
 /** `192.168.55.5:8443` → `8443`. */

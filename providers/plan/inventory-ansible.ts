@@ -1,5 +1,5 @@
 /** Pure: how `ansible-inventory` is asked what an edit does, and what its two answers say. Values of variables are compared, never told. */
-import { type Part, partsOf, prelude } from "./probe.ts";
+import { type Part, inParts, partsOf } from "./parts.ts";
 import { quote } from "./quote.ts";
 
 /** What it said of an edit: that it agrees, what else would change, or why it was not asked. */
@@ -42,8 +42,7 @@ export function askScript(files: readonly BothTexts[]): string {
     files.map((file, at) => `head -c ${file[folder].length} > ${quote(`${folder}/${names[at] ?? ""}`)}`).join("\n");
   const ask = (folder: "before" | "after") =>
     `ask ${folder} ${names.map((name) => `-i ${quote(`${folder}/${name}`)}`).join(" ")}`;
-  return `${prelude}
-if ! command -v ansible-inventory >/dev/null 2>&1; then echo "absent 0 "; exit 0; fi
+  return inParts(`if ! command -v ansible-inventory >/dev/null 2>&1; then value absent; exit 0; fi
 umask 077
 dir=$(mktemp -d) || exit 1
 trap 'cd /; rm -rf -- "$dir"' EXIT
@@ -54,10 +53,9 @@ ${written("after")}
 unset ANSIBLE_INVENTORY ANSIBLE_VAULT_PASSWORD_FILE
 export HOME="$dir" LC_ALL=C.UTF-8 ANSIBLE_CONFIG="$dir/ansible.cfg" ANSIBLE_LOCAL_TEMP="$dir/tmp" ANSIBLE_INVENTORY_ENABLED=yaml,ini
 export ANSIBLE_INVENTORY_UNPARSED_FAILED=true ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true
-ask() { n=$1; shift; timeout ${patience} ansible-inventory "$@" --list >out 2>/dev/null </dev/null; echo "$n $? $(base64 -w0 < out)"; }
+ask() { n=$1; shift; timeout ${patience} ansible-inventory "$@" --list >out 2>/dev/null </dev/null; frame "$n" $?; cat out; }
 ${ask("before")}
-${ask("after")}
-`;
+${ask("after")}`);
 }
 
 export function answerOf(stdout: string, expected: Expected): AnsibleSays {

@@ -2,7 +2,8 @@
 import { type FileFacts, type Unreachable, fileFrom } from "./facts.ts";
 import type { GitFacts } from "./inventory-git.ts";
 import { inventoryForm } from "./inventory-groups.ts";
-import { type Part, common, largestFile, partsOf, prelude } from "./probe.ts";
+import { type Part, inParts, largestFile, partsIn, partsOf } from "./parts.ts";
+import { common } from "./probe.ts";
 import { escapeControls, quote, sh } from "./quote.ts";
 
 /** One file of an inventory. */
@@ -60,7 +61,8 @@ export const placeOf = ({ folder, path }: InventoryFacts): string => folder ?? p
  * `host_vars`, `group_vars`, `vars_plugins` and the endings that `inventory_ignore_extensions` has by default. Reads only.
  * @param words an expression of what the variables beside it are searched for; empty: they are not
  */
-export const inventoryProbe = (path: string, words = ""): string => `${prelude}${common}
+export const inventoryProbe = (path: string, words = ""): string =>
+  inParts(`${common}
 count=0 total=0
 kept() { for one in "$1".before-*; do
   [ ! -f "$one" ] || [ -L "$one" ] || stat -c '%.9Z %n' -- "$one"
@@ -70,28 +72,28 @@ one() {
   count=$((count + 1))
   [ $count -le ${mostFiles} ] || return 0
   real=$(readlink -f -- "$1") || real=$1
-  part "path:$count" printf %s "$1"
-  part "real:$count" printf %s "$real"
+  value "path:$count" "$1"
+  value "real:$count" "$real"
   part "kept:$count" kept "$real"
-  if shebang "$1"; then echo "file:$count script"; return 0; fi
+  if shebang "$1"; then frame "file:$count" script; return 0; fi
   total=$((total + $(stat -Lc %s -- "$1" 2>/dev/null || echo 0)))
-  if [ $total -gt ${mostBytes} ]; then echo "file:$count large"; else file "file:$count" "$1"; fi
+  if [ $total -gt ${mostBytes} ]; then frame "file:$count" large; else file "file:$count" "$1"; fi
 }
 walk() { for entry in "$1"/*; do
   [ -e "$entry" ] || [ -L "$entry" ] || continue
   case \${entry##*/} in
     host_vars | group_vars | vars_plugins) ;;
     *.pyc | *.pyo | *.swp | *.bak | *~ | *.rpm | *.md | *.txt | *.rst | *.orig | *.ini | *.cfg | *.retry)
-      part ignored printf %s "$entry" ;;
+      value ignored "$entry" ;;
     *) if [ ! -d "$entry" ]; then one "$entry"
       elif [ "$2" -lt 8 ]; then walk "$entry" $(($2 + 1))
       else one "$entry"; fi ;;
   esac
 done; }
 ${sh`root=${path}`}
-if [ -d "$root" ]; then echo "folder 0 "; walk "\${root%/}" 0; else one "$root"; fi
-part count echo "$count"
-${words === "" ? "" : besideProbe(words)}`;
+if [ -d "$root" ]; then value folder; walk "\${root%/}" 0; else one "$root"; fi
+value count "$count"
+${words === "" ? "" : besideProbe(words)}`);
 
 /** openshift-ansible's, as its package lays it down: Ansible reads variables beside a playbook too. */
 const playbooks = ["/usr/share/ansible/openshift-ansible", "/usr/share/ansible/openshift-ansible/playbooks"];
@@ -100,10 +102,10 @@ const playbooks = ["/usr/share/ansible/openshift-ansible", "/usr/share/ansible/o
 const besideProbe = (words: string): string => `
 if [ -d "$root" ]; then beside=\${root%/}; else beside=$(dirname -- "$root"); fi
 for dir in "$beside" ${playbooks.join(" ")}; do
-  for entry in "$dir/host_vars"/*; do [ ! -e "$entry" ] || part hostvars printf %s "$entry"; done
+  for entry in "$dir/host_vars"/*; do [ ! -e "$entry" ] || value hostvars "$entry"; done
   { find -L "$dir/host_vars" "$dir/group_vars" -type f -size -8192 ! -path '*/host_vars/retired-[0-9]*' 2>/dev/null || :; } | sort | head -n ${mostVars} | while IFS= read -r file; do
     lines=$(timeout 5 grep -aniE -m 50 -e ${quote(words)} -- "$file" 2>/dev/null | cut -d : -f 1 | tr '\\n' ,)
-    [ -z "$lines" ] || part named printf '%s %s' "$lines" "$file"
+    [ -z "$lines" ] || value named "$lines $file"
   done
 done
 `;
@@ -112,16 +114,13 @@ const textOf = (part: Part | undefined): string => Buffer.from(part?.bytes ?? []
 
 /** What the probe found at `path`, or a sentence of why it is no inventory that can be edited. */
 export function inventoryFacts(stdout: string, path: string): InventoryFacts | Unreachable {
-  const parts = partsOf(stdout);
+  const all = partsIn(stdout);
+  const parts = new Map(all);
   const isFolder = parts.has("folder");
   const count = Number(textOf(parts.get("count")));
   if (!(count >= 0) || !parts.has("count")) return { unreachable: `the answer about ${path} is not understood` };
   if (count > mostFiles) return { unreachable: `${path} has more than ${mostFiles} files; name one file` };
-  const listed = (name: string): string[] =>
-    stdout
-      .split("\n")
-      .filter((line) => line.startsWith(`${name} 0 `))
-      .map((line) => Buffer.from(line.slice(`${name} 0 `.length), "base64").toString("utf8"));
+  const listed = (name: string): string[] => all.filter(([of]) => of === name).map(([, part]) => textOf(part));
   const notRead = listed("ignored");
   const files: InventoryFileFacts[] = [];
   for (let n = 1; n <= count; n += 1) {
@@ -190,9 +189,11 @@ const mostFormer = 3;
 
 /** Reads the newest kept copies of all files. */
 export const formerProbe = (facts: InventoryFacts): string =>
-  `${prelude}\n${formerOf(facts)
-    .map(({ path, at }) => sh`file ${at} ${path}`)
-    .join("\n")}\n`;
+  inParts(
+    formerOf(facts)
+      .map(({ path, at }) => sh`file ${at} ${path}`)
+      .join("\n"),
+  );
 
 /** The same facts with the copies that `formerProbe` read. */
 export function withFormer(facts: InventoryFacts, stdout: string): InventoryFacts {

@@ -1,5 +1,5 @@
 /** Pure: an inventory's files in a git work tree: how git is asked of them, and how an edit is committed. */
-import { type Part, partsOf, prelude } from "./probe.ts";
+import { type Part, inParts, partsOf } from "./parts.ts";
 import { sh } from "./quote.ts";
 
 /** How a file stands in its work tree. */
@@ -14,23 +14,22 @@ export interface GitFacts {
 const git = "git --literal-pathspecs -C";
 
 /** @param home where git's own configuration is looked for */
-export const gitProbe = (paths: readonly string[], home: string): string => `${prelude}
-command -v git >/dev/null 2>&1 || exit 0
+export const gitProbe = (paths: readonly string[], home: string): string =>
+  inParts(`command -v git >/dev/null 2>&1 || exit 0
 ${sh`export HOME=${home} GIT_OPTIONAL_LOCKS=0 GIT_TERMINAL_PROMPT=0`}
 look() { # n path
   dir=$(dirname -- "$2")
   top=$(${git} "$dir" rev-parse --show-toplevel 2>/dev/null) || return 0
   [ -n "$top" ] || return 0
-  part "top:$1" printf %s "$top"
-  if ! ${git} "$dir" ls-files --error-unmatch -- "$2" >/dev/null 2>&1; then echo "state:$1 0 $(printf untracked | base64)"
-  elif ${git} "$dir" diff --quiet HEAD -- "$2" 2>/dev/null; then echo "state:$1 0 $(printf clean | base64)"
+  value "top:$1" "$top"
+  if ! ${git} "$dir" ls-files --error-unmatch -- "$2" >/dev/null 2>&1; then value "state:$1" untracked
+  elif ${git} "$dir" diff --quiet HEAD -- "$2" 2>/dev/null; then value "state:$1" clean
   else
-    echo "state:$1 0 $(printf changed | base64)"
+    value "state:$1" changed
     checked "head:$1" ${git} "$dir" show "HEAD:./$(basename -- "$2")"
   fi
 }
-${paths.map((path, at) => sh`look ${at} ${path}`).join("\n")}
-`;
+${paths.map((path, at) => sh`look ${at} ${path}`).join("\n")}`);
 
 const textOf = (part: Part | undefined): string => Buffer.from(part?.bytes ?? []).toString("utf8");
 

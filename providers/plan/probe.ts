@@ -1,24 +1,9 @@
-/**
- * What is asked of a host in one go, as a script of named parts. Each part comes back as one line, `name exit base64`, so that
- * whatever a host prints can neither end a part nor begin another.
- */
+/** What is asked of a host in one go, as a script that answers in parts. */
 import { asking } from "./authority-shell.ts";
 import { ends } from "./certificates.ts";
+import { inParts } from "./parts.ts";
 import { quote } from "./quote.ts";
 import { bracketed } from "./same-host.ts";
-
-/** Files read for editing are at most this large, in bytes. */
-export const largestFile = 4 * 1024 * 1024;
-
-/** Shell functions that print a part: `part`, `checked` (with the exit code), `file`. */
-export const prelude = `
-part() { n=$1; shift; out=$("$@" 2>&1 | base64 -w0; exit 0); echo "$n 0 $out"; }
-checked() { n=$1; shift; out=$( { "$@" 2>&1; echo "::$?"; } | base64 -w0; exit 0); echo "$n checked $out"; }
-file() { if [ ! -e "$2" ]; then echo "$1 absent"
-  elif [ "$(stat -Lc %s -- "$2" 2>/dev/null || echo 0)" -gt ${largestFile} ]; then echo "$1 large"
-  elif [ ! -f "$2" ] || [ ! -r "$2" ]; then echo "$1 unreadable"
-  else echo "$1 0 $(base64 -w0 -- "$2")"; fi; }
-`;
 
 /** Who the host is. */
 export const common = `
@@ -36,13 +21,14 @@ stale() { at=$(systemctl show -p ActiveEnterTimestamp flanneld.service | cut -d=
 part stale:flanneld stale
 `;
 
-/** Started when? `port pid seconds-since-the-epoch` of whoever listens; asked of ss, which RHEL 7 has. */
-const listeners = `
-started() { for port in "$@"; do
-  pid=$(ss -ltnp "sport = :$port" 2>/dev/null | tail -n +2 | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
-  if [ -z "$pid" ]; then ss -ltn "sport = :$port" 2>/dev/null | tail -n +2 | grep -q . && echo "$port 0 0"; continue; fi
-  echo "$port $pid $(( $(date +%s) - $(ps -o etimes= -p "$pid" | tr -d ' ') ))"
-done; }
+/** Started when? `port pid seconds-since-the-epoch` of whoever listens, all 0 where the process is not told; asked of ss, which RHEL 7 has. */
+const listeners = String.raw`
+started() { now=$(date +%s); ss -ltnp 2>/dev/null | awk -v ports="$*" 'BEGIN { n = split(ports, port, " ") }
+  { at = $4; sub(/.*:/, "", at); for (i = 1; i <= n; i++) if (at == port[i]) {
+      listens[i] = 1; if (!(i in pid) && match($0, /pid=[0-9]+/)) pid[i] = substr($0, RSTART + 4, RLENGTH - 4) } }
+  END { for (i = 1; i <= n; i++) if (i in listens) print port[i], (i in pid) ? pid[i] : 0 }' | while read -r port pid; do
+    if [ "$pid" = 0 ]; then echo "$port 0 0"; continue; fi
+    age=$(ps -o etimes= -p "$pid"); echo "$port $pid $((now - ${"$"}{age:-0}))"; done; }
 `;
 
 export const paths = {
@@ -91,7 +77,7 @@ export const readiness = (name: string, at = "127.0.0.1:8443"): string =>
   `${name}() { for p in healthz/ready readyz; do a=$(curl -gsk --max-time 5 -w '\\n%{http_code}' ${quote(`https://${at}/`)}"$p"); c=\${a##*
 }; [ "$c" = 404 ] || [ "$c" = 403 ] || break; done; echo "$p"; echo "$a"; }`;
 
-/** What the member on this host says: parts that need `prelude` and `etcdShell`. */
+/** What the member on this host says: parts that need `etcdShell`. */
 export const etcdAsked = `checked members e3 member list
 checked status e3 endpoint status -w json
 checked health e3 endpoint health
@@ -99,7 +85,7 @@ checked alarms e3 alarm list`;
 
 /** Everything a master knows of itself: files, static pods, its etcd member, its API, its services. Reads only. */
 export function masterProbe(o: { address: string; backupDirectory: string }): string {
-  return `${prelude}${common}${listeners}
+  return inParts(`${common}${listeners}
 file etcd.conf ${paths.etcdConf}
 file master-config ${paths.masterConfig}
 file master.env ${paths.masterEnv}
@@ -125,14 +111,13 @@ part certificates ends
 ${readiness("ready")}
 part ready ready
 ${etcdShell(o.address)}
-part via echo $via
+value via $via
 checked etcdctl e3 version
-listens() { ! command -v ss >/dev/null 2>&1 || ss -ltn "sport = :$1" 2>/dev/null | tail -n +2 | grep -q .; }
+listens() { command -v ss >/dev/null 2>&1 || return 0; case $(ss -ltn "sport = :$1" 2>/dev/null) in *:"$1"*) ;; *) return 1 ;; esac; }
 if [ $via != none ] && listens 2379; then
 ${etcdAsked}
 checked v2 e2 ls /
-fi
-`;
+fi`);
 }
 
 /** What the cluster says of itself, asked on one master as system:admin. `leaving` hosts' pods are listed too. */
@@ -140,8 +125,7 @@ export function clusterProbe(leaving: readonly string[]): string {
   const pods = `{range .items[*]}{.metadata.namespace}{"|"}{.metadata.name}{"|"}{.metadata.ownerReferences[0].kind}{"|"}{.metadata.annotations.kubernetes\\.io/config\\.mirror}{"|"}{.spec.volumes[*].emptyDir}{"|"}{.status.phase}{"\\n"}{end}`;
   const nodes = `{range .items[*]}{.metadata.name}{"|"}{.spec.unschedulable}{"|"}{.status.conditions[?(@.type=="Ready")].status}{"|"}{.status.addresses[?(@.type=="InternalIP")].address}{"|"}{.metadata.creationTimestamp}{"|"}{.metadata.labels}{"\\n"}{end}`;
   const holder = `{.metadata.annotations.control-plane\\.alpha\\.kubernetes\\.io/leader}`;
-  return `${prelude}
-# oc keeps a cache below HOME: in /proc it cannot, and nothing is written
+  return inParts(`# oc keeps a cache below HOME: in /proc it cannot, and nothing is written
 export HOME=/proc/self KUBECONFIG=${paths.adminKubeconfig}
 o() { timeout 20 oc --request-timeout=15s "$@"; }
 checked nodes o get nodes -o ${quote(`jsonpath=${nodes}`)}
@@ -149,37 +133,8 @@ checked endpoints o get endpoints kubernetes -n default -o ${quote('jsonpath={ra
 checked holder:configmap o get configmap openshift-master-controllers -n kube-system --ignore-not-found -o ${quote(`jsonpath=${holder}`)}
 checked holder:endpoints o get endpoints openshift-master-controllers -n kube-system --ignore-not-found -o ${quote(`jsonpath=${holder}`)}
 checked holder:lease o get lease kube-controller-manager -n kube-system --ignore-not-found -o ${quote("jsonpath={.spec.holderIdentity}")}
-${leaving.map((name) => `checked ${quote(`pods:${name}`)} o get pods --all-namespaces --field-selector ${quote(`spec.nodeName=${name}`)} -o ${quote(`jsonpath=${pods}`)}`).join("\n")}
-`;
+${leaving.map((name) => `checked ${quote(`pods:${name}`)} o get pods --all-namespaces --field-selector ${quote(`spec.nodeName=${name}`)} -o ${quote(`jsonpath=${pods}`)}`).join("\n")}`);
 }
 
 /** An application node: flannel's file and service. */
-export const nodeProbe = (): string => `${prelude}${common}
-${flannel}`;
-
-/** One part of what a probe gave back. */
-export interface Part {
-  /** Exit code; or why there is no text. */
-  readonly state: number | "absent" | "large" | "unreadable" | "script";
-  readonly bytes: Uint8Array;
-}
-
-/** Takes a probe's output apart; a line that is not understood is left out. */
-export function partsOf(stdout: string): ReadonlyMap<string, Part> {
-  const parts = new Map<string, Part>();
-  for (const line of stdout.split("\n")) {
-    const [name, state, data = ""] = line.split(" ");
-    if (name === undefined || name === "" || state === undefined) continue;
-    parts.set(name, partOf(state, Buffer.from(data, "base64")));
-  }
-  return parts;
-}
-
-/** A checked part carries its exit code behind its output, as `::N`. */
-function partOf(state: string, bytes: Buffer): Part {
-  if (state === "absent" || state === "large" || state === "unreadable" || state === "script") return { state, bytes };
-  if (state !== "checked") return { state: Number(state), bytes };
-  const end = bytes.lastIndexOf("::");
-  const code = /^::(\d+)\s*$/.exec(bytes.subarray(Math.max(end, 0)).toString("latin1"))?.[1];
-  return code === undefined ? { state: 255, bytes } : { state: Number(code), bytes: bytes.subarray(0, end) };
-}
+export const nodeProbe = (): string => inParts(`${common}${flannel}`);

@@ -2,7 +2,8 @@
  * Pure: the look at the cluster's objects for who is still named there, asked once through a master that stays, and the reader of what it prints. Which
  * object and which of its keys comes back, never a value. A namespace or a kind that the cluster has not is no error.
  */
-import { partsOf, paths, prelude } from "./probe.ts";
+import { inParts, partsOf } from "./parts.ts";
+import { paths } from "./probe.ts";
 import { escapeControls, lastLines, quote } from "./quote.ts";
 import type { Words } from "./sweep-words.ts";
 
@@ -76,8 +77,7 @@ export function clusterSweepScript(leaving: readonly Words[]): string {
     ({ short }, n) =>
       `  printf '%s\\n' "$answer" | sed ${quote(holders)} | grep -aiE -e ${quote(short)} | grep -a '|.*|.*|.*|' | cut -d '|' -f 1-4 | sort -u | head -n 50 | sed 's/^/named ${n} /'`,
   );
-  return `${prelude}
-# oc keeps a cache below HOME: in /proc it cannot, and nothing is written
+  return inParts(`# oc keeps a cache below HOME: in /proc it cannot, and nothing is written
 export HOME=/proc/self KUBECONFIG=${paths.adminKubeconfig}
 ask() { what=$1; shift
   if ! answer=$(timeout 20 oc --request-timeout=15s get "$@" 2>&1); then
@@ -89,8 +89,7 @@ sweep() {
 ${questions.map(({ what, ask }) => `  ask ${[what, ...ask].map(quote).join(" ")}`).join("\n")}
   echo end
 }
-part cluster sweep
-`;
+part cluster sweep`);
 }
 
 /** What was said of `clusterSweepScript`; what is not of its form is left out. */

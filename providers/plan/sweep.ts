@@ -2,7 +2,7 @@
  * Pure: the look at one host for who is still named there, and the reader of what it prints. Numbers of lines come back, never the lines:
  * they hold secrets. It reads, and it is bounded: in places (a fixed list), in the size of files, in findings and in time.
  */
-import { largestFile, partsOf, prelude } from "./probe.ts";
+import { inParts, largestFile, partsOf } from "./parts.ts";
 import { escapeControls, quote, sh } from "./quote.ts";
 import { globs } from "./sweep-places.ts";
 import { type Words, comment } from "./sweep-words.ts";
@@ -44,9 +44,8 @@ export function sweepScript(leaving: readonly Words[], root = ""): string {
     ({ whole, short }, n) =>
       `if [ "$f" = "$root/etc/hosts" ]; then names ${n} "$f" ${quote(short)}; else names ${n} "$f" ${quote(whole)}; fi`,
   );
-  return `${prelude}
-${sh`root=${root}`}
-begun=$(date +%s) found=0
+  return inParts(`${sh`root=${root}`}
+begun=$(date +%s) found=0 large= likely=
 late() { [ $(($(date +%s) - begun)) -ge ${patience} ]; }
 names() {
   lines=$({ timeout 5 grep -aniE -m ${most} -e "$3" -- "$2" 2>/dev/null; echo "=$?"; } | grep -avE ${quote(`^[0-9]+:${comment.slice(1)}`)} | cut -d : -f 1 | tr '\\n' ,)
@@ -57,19 +56,36 @@ names() {
   found=$((found + $(printf %s "$lines" | tr -dc , | wc -c)))
 }
 sweep() {
+  set --
   for f in ${globs.map((glob) => `"$root"${glob}`).join(" ")}; do
     case $f in *.before-*) continue ;; *[![:print:]]*) echo "unread odd-name -"; continue ;; esac
     [ -f "$f" ] || continue
+    [ -r "$f" ] || { printf 'unread could-not-be-read %s\\n' "\${f#"$root"}"; continue; }
+    set -- "$@" "$f"
+  done
+  [ $# -eq 0 ] || large="
+$(find -L "$@" -maxdepth 0 -size +${largestFile}c 2>/dev/null)
+"
+  for f in "$@"; do
+    shift
+    case $large in *"
+$f
+"*) printf 'unread larger-than-4-MiB %s\\n' "\${f#"$root"}" ;; *) set -- "$@" "$f" ;; esac
+  done
+  # all at once first: mostly nobody is named anywhere. Where one could not be read, or they are many, each by itself
+  [ $# -eq 0 ] || likely=$(timeout 5 grep -laiE -e ${quote(leaving.map(({ short }) => short).join("|"))} -- "$@" 2>/dev/null)
+  [ $? -le 1 ] || likely=$(printf '%s\\n' "$@")
+  while IFS= read -r f; do
+    [ -n "$f" ] || continue
     if [ $found -ge ${most} ]; then echo "cut found"; break; fi
     if late; then echo "cut late"; break; fi
-    [ -r "$f" ] || { printf 'unread could-not-be-read %s\\n' "\${f#"$root"}"; continue; }
-    [ "$(stat -Lc %s -- "$f" 2>/dev/null || echo 9999999999)" -le ${largestFile} ] || { printf 'unread larger-than-4-MiB %s\\n' "\${f#"$root"}"; continue; }
     ${looks.join("\n    ")}
-  done
+  done <<END
+$likely
+END
   echo end
 }
-part sweep sweep
-`;
+part sweep sweep`);
 }
 
 const reasons: Readonly<Record<string, string>> = {

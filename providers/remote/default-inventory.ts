@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { inventoryIn, single } from "../plan/ansible-cfg.ts";
-import { largestFile } from "../plan/probe.ts";
+import { largestFile } from "../plan/parts.ts";
 import { Refusal } from "../plan/refusal.ts";
 
 export interface Surroundings {

@@ -1,6 +1,6 @@
 /** Reads what earlier runs kept of an inventory. */
 import { type InventoryFacts, formerProbe, withFormer } from "../plan/inventory-facts.ts";
-import { largestFile } from "../plan/probe.ts";
+import { largestFile } from "../plan/parts.ts";
 import { askHost } from "./ask-host.ts";
 import type { ScriptRunner } from "./this-machine.ts";
 

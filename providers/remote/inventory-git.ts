@@ -4,7 +4,7 @@ import { type InventoryFacts, filesOf, withGit } from "../plan/inventory-facts.t
 import { gitFacts, gitProbe } from "../plan/inventory-git.ts";
 import { hasChanges } from "../plan/plans/inventory-commit.ts";
 import { isReachable } from "../plan/facts.ts";
-import { largestFile } from "../plan/probe.ts";
+import { largestFile } from "../plan/parts.ts";
 import type { Change, World } from "../plan/steps.ts";
 import { askHost } from "./ask-host.ts";
 import { readFormer } from "./inventory-former.ts";

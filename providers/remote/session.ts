@@ -18,7 +18,8 @@ import {
 import type { Sketch } from "../plan/haproxy.ts";
 import { balancerProbe, probeOf } from "../plan/haproxy-probe.ts";
 import { type InventoryFacts, inventoryFacts, inventoryProbe } from "../plan/inventory-facts.ts";
-import { clusterProbe, largestFile, masterProbe, nodeProbe } from "../plan/probe.ts";
+import { largestFile } from "../plan/parts.ts";
+import { clusterProbe, masterProbe, nodeProbe } from "../plan/probe.ts";
 import { isLeft } from "../plan/plans.ts";
 import { missingFrom } from "../plan/plans/inventory-return.ts";
 import { messageOf } from "../plan/refusal.ts";

@@ -1,6 +1,6 @@
 /** Looks at masters that the cluster names and nobody declares, and at what earlier runs kept beside the load balancers' files. Reads only. */
 import { type BalancerFacts, isReachable } from "../plan/facts.ts";
-import { largestFile } from "../plan/probe.ts";
+import { largestFile } from "../plan/parts.ts";
 import type { Change, World } from "../plan/steps.ts";
 import { keptFacts, keptProbe } from "../plan/strangers/facts.ts";
 import { visited } from "../plan/strangers.ts";

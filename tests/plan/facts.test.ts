@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { balancerFacts, clusterFacts, isReachable, masterFacts, nodeFacts } from "../../providers/plan/facts.ts";
-import { partsOf } from "../../providers/plan/probe.ts";
+import { inParts, largestFile, partsIn, partsOf } from "../../providers/plan/parts.ts";
 import {
   type Given,
   balancerParts,
@@ -19,6 +24,7 @@ import {
   nodeParts,
   now,
   placeOf,
+  printed,
   probed,
   started,
 } from "./world.ts";
@@ -38,7 +44,16 @@ function without(parts: Record<string, Given>, changed: Record<string, Given | u
   );
 }
 
-describe("partsOf: one line for each part", () => {
+/** The state of a checked part that ends like this. */
+function cut(text: string): unknown {
+  const whole = printed(probed({ a: [text, 0] }));
+  const short = whole.slice(0, whole.lastIndexOf("::"));
+  return partsOf(Buffer.from(short).toString("base64")).get("a")?.state;
+}
+/** The first line of an answer. */
+const markOf = (stdout: string): string => printed(stdout).slice(0, 36);
+
+describe("partsOf: a mark in front of each part", () => {
   it("exit codes of checked parts stand behind the last `::`", () => {
     const parts = partsOf(probed({ a: ["x::0\n::9\ny\n", 3], b: ["", 0], c: "plain ::7" }));
     const told = [...parts].map(([name, { state, bytes }]) => [name, state, Buffer.from(bytes).toString()]);
@@ -50,28 +65,98 @@ describe("partsOf: one line for each part", () => {
   });
 
   it("why there is no file", () => {
-    const parts = partsOf("a absent\nb large\nc unreadable\n");
+    const parts = partsOf(
+      probed({
+        a: { state: "absent" },
+        b: { state: "large" },
+        c: { state: "unreadable" },
+        d: Buffer.alloc(largestFile + 1, 120),
+        e: Buffer.alloc(largestFile, 120),
+      }),
+    );
     assert.deepEqual(
-      [...parts.values()].map(({ state }) => state),
-      ["absent", "large", "unreadable"],
+      [...parts.values()].map(({ state, bytes }) => [state, bytes.length]),
+      [
+        ["absent", 0],
+        ["large", 0],
+        ["unreadable", 0],
+        ["large", 0],
+        [0, largestFile],
+      ],
     );
   });
 
-  it("garbage between the lines is no part of anything", () => {
-    const noise = "\nLast login: today\n\x1b[31mmotd\x1b[0m\n===\n0\n";
-    const facts = masterFacts(noise + probed(masterParts(1, 4)).replaceAll("\n", `\n${noise}`));
-    assert.deepEqual(facts, seen());
+  it("garbage before and behind it is no part of anything", () => {
+    const encoded = Buffer.from("x".repeat(200)).toString("base64");
+    const noise = `\nLast login: today\n\x1b[31mmotd\x1b[0m\n===\n0\n${encoded}\nno newline`;
+    assert.deepEqual(masterFacts(noise + probed(masterParts(1, 4)) + noise), seen());
+    assert.deepEqual([...partsOf(noise)], []);
   });
 
+  for (const shell of ["dash", "bash"])
+    it(`by ${shell}: bytes come as they are, exit codes are told, and what one part does to its shell is gone in the next`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), "parts-"));
+      try {
+        const bytes = Buffer.from([0, 10, 255, 254, 10, 0]);
+        await writeFile(join(folder, "-f"), bytes);
+        await writeFile(join(folder, "large"), Buffer.alloc(largestFile + 1));
+        const script = inParts(`fails() { cd /; x=2; echo out; echo err >&2; return 7; }
+leaves() { echo 'the last words'; exit 9; }
+x=1
+file bytes -f
+file large large
+file none none
+file folder .
+checked fails fails
+checked leaves leaves
+value x "$x"
+part pwd pwd
+value empty ''
+part missing no-such-program
+value twice a
+value twice b`);
+        const { stdout } = await promisify(execFile)(shell, ["-c", `printf 'rc without a newline'; ${script}`], {
+          cwd: folder,
+          maxBuffer: 64 * 2 ** 20,
+        });
+        const found = partsIn(stdout).map(([name, { state, bytes }]) => [
+          name,
+          state,
+          Buffer.from(bytes).toString("latin1"),
+        ]);
+        assert.match(String(found.find(([name]) => name === "missing")?.[2]), /not found/);
+        assert.deepEqual(
+          found.filter(([name]) => name !== "missing"),
+          [
+            ["bytes", 0, bytes.toString("latin1")],
+            ["large", "large", ""],
+            ["none", "absent", ""],
+            ["folder", "unreadable", ""],
+            ["fails", 7, "out\nerr\n"],
+            ["leaves", 9, "the last words\n"],
+            ["x", 0, "1"],
+            ["pwd", 0, `${folder}\n`],
+            ["empty", 0, ""],
+            ["twice", 0, "a"],
+            ["twice", 0, "b"],
+          ],
+        );
+        assert.notEqual(
+          markOf(stdout),
+          markOf((await promisify(execFile)(shell, ["-c", script], { cwd: folder, maxBuffer: 64 * 2 ** 20 })).stdout),
+        );
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
   it("a checked part that was cut off has failed", () => {
-    const cut = (text: string) => partsOf(`a checked ${Buffer.from(text).toString("base64")}\n`).get("a")?.state;
     assert.equal(cut("some output"), 255);
     assert.notEqual(cut("some output::x"), 0);
     assert.equal(cut("some output::1"), 1);
   });
   it("a checked part that was cut off before its code has failed", () => {
-    for (const end of ["::", "::\n"])
-      assert.equal(partsOf(`a checked ${Buffer.from(`x${end}`).toString("base64")}\n`).get("a")?.state, 255);
+    for (const end of ["::", "::\n"]) assert.equal(cut(`x${end}`), 255);
   });
 
   it("what a host prints can neither end a part nor begin another", () =>

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { after, beforeEach, describe, it } from "node:test";
 import { type BalancerFacts, balancerFacts } from "../../providers/plan/facts.ts";
 import { type BalancerProbe, balancerProbe, portOf, probeOf } from "../../providers/plan/haproxy-probe.ts";
-import { partsOf } from "../../providers/plan/probe.ts";
+import { partsOf } from "../../providers/plan/parts.ts";
 import { PlayedHost, real, shells, syntaxOf } from "./played-host.ts";
 import { changeOf, master } from "./world.ts";
 

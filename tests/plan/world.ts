@@ -23,16 +23,22 @@ import type { Change, Edit, Step, World } from "../../providers/plan/steps.ts";
 /** What one part of a probe gave: text of a `part` or `file`, output and exit code of a `checked` one, or why there is none. */
 export type Given = string | Buffer | readonly [output: string, exit: number] | { readonly state: string };
 
-/** A probe's output, in the very line format of `probe.ts`: `name state base64`. */
+const mark = "0b5f3c1e-7d52-4c0e-9a41-6f2d8e7c9b10";
+/** A probe's output, in the very form of `parts.ts`. */
 export const probed = (parts: Readonly<Record<string, Given>>): string =>
-  Object.entries(parts)
-    .map(([name, given]) => {
-      if (typeof given === "string" || Buffer.isBuffer(given)) return `${name} 0 ${b64(given)}\n`;
-      if ("state" in given) return `${name} ${given.state}\n`;
-      return `${name} checked ${b64(`${given[0]}::${given[1]}\n`)}\n`;
-    })
-    .join("");
-const b64 = (text: string | Buffer): string => Buffer.from(text).toString("base64");
+  framed(Object.entries(parts).map(([name, given]) => frameOf(name, given)));
+function frameOf(name: string, given: Given): Buffer {
+  if (typeof given === "string" || Buffer.isBuffer(given)) return Buffer.concat([head(name, "0"), Buffer.from(given)]);
+  return "state" in given
+    ? head(name, given.state)
+    : Buffer.concat([head(name, "checked"), Buffer.from(`${given[0]}::${given[1]}\n`)]);
+}
+const head = (name: string, state: string): Buffer => Buffer.from(`\n${mark} ${name} ${state}\n`);
+const framed = (frames: readonly Buffer[]): string =>
+  `\n${Buffer.concat([Buffer.from(`${mark}\n`), ...frames]).toString("base64")}\n`;
+/** What a probe printed, as a text to search in. */
+export const printed = (stdout: string): string =>
+  Buffer.from(stdout.trim().split("\n").at(-1) ?? "", "base64").toString();
 
 export const master = (n: number): string => `master-${n}.example.com`;
 const addresses = ["192.168.55.8", "192.168.55.12", "192.168.55.13", "192.168.55.21", "192.168.55.22", "192.168.55.23"];

@@ -1,6 +1,6 @@
 /** What is looked at besides, when a cluster is adopted that names a master which nobody declares. */
 import { type FileFacts, type MasterFacts, type Unreachable, fileFrom } from "../facts.ts";
-import { partsOf, prelude } from "../probe.ts";
+import { inParts, partsOf } from "../parts.ts";
 import { sh } from "../quote.ts";
 
 /** A load balancer's file as an earlier run of ours found it. */
@@ -17,18 +17,17 @@ export interface StrangerFacts {
 }
 
 /** Reads the newest copy that is kept beside each of these files. */
-export const keptProbe = (paths: readonly string[]): string => `${prelude}
-newest() { for one in "$1".before-*; do [ ! -f "$one" ] || [ -L "$one" ] || stat -c '%Z %n' -- "$one"; done | sort -rn | head -n 1; }
+export const keptProbe = (paths: readonly string[]): string =>
+  inParts(`newest() { for one in "$1".before-*; do [ ! -f "$one" ] || [ -L "$one" ] || stat -c '%Z %n' -- "$one"; done | sort -rn | head -n 1; }
 ${paths
   .map(
     (
       path,
       n,
-    ) => sh`real=$(readlink -f -- ${path}) && kept=$(newest "$real") && [ -n "$kept" ] && part at:${n} printf %s "$kept" && file kept:${n} "\${kept#* }"
+    ) => sh`real=$(readlink -f -- ${path}) && kept=$(newest "$real") && [ -n "$kept" ] && value at:${n} "$kept" && file kept:${n} "\${kept#* }"
 `,
   )
-  .join("")}true
-`;
+  .join("")}`);
 
 /** What `keptProbe` found. */
 export function keptFacts(stdout: string): KeptFile[] {

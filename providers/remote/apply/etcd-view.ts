@@ -1,7 +1,8 @@
 /** What the masters say of etcd, asked anew; and whether they agree. */
 import type { EtcdFacts } from "../../plan/facts.ts";
 import { isReachable, masterFacts } from "../../plan/facts.ts";
-import { etcdAsked, etcdShell, prelude } from "../../plan/probe.ts";
+import { inParts } from "../../plan/parts.ts";
+import { etcdAsked, etcdShell } from "../../plan/probe.ts";
 import { quote } from "../../plan/quote.ts";
 import { askHost } from "../ask-host.ts";
 import { type Context, hostOf } from "./context.ts";
@@ -13,10 +14,10 @@ export interface View {
   readonly seen: string;
 }
 
-const script = (address: string): string => `${prelude}${etcdShell(address)}
-part via echo $via
-${etcdAsked}
-`;
+const script = (address: string): string =>
+  inParts(`${etcdShell(address)}
+value via $via
+${etcdAsked}`);
 
 /** One master's own member. Never throws. */
 export async function ask(context: Context, host: string): Promise<View> {

@@ -8,10 +8,11 @@
 import { type Hosts, isReachable } from "./facts.ts";
 import { viewOfSurvivors } from "./members.ts";
 import { escapeControls } from "./quote.ts";
+import { paths } from "./probe.ts";
 import { canonicalAddress } from "./same-host.ts";
 import { isAddress, isHostName } from "./settings.ts";
 import { type Change, type World, entries } from "./steps.ts";
-import { isBegun, isOff, nodeOf, poolsWithout, takenOut } from "./strangers/begun.ts";
+import { hasLostMember, isBegun, isOff, nodeOf, poolsWithout, takenOut } from "./strangers/begun.ts";
 import { type Place, sightings } from "./strangers/sightings.ts";
 import { type Stranger, contradictions, placesOf, strangersIn } from "./strangers/who.ts";
 
@@ -91,10 +92,15 @@ function verdictOn(stranger: Stranger, world: World, change: Change): Verdict | 
       `${onlyText(stranger)}; nothing shows that this program or its API's manifest in disabled/ has begun to retire it`,
     );
   const signs = inConvalescence(stranger, world, change, isOff(host));
+  // declared, it would be refused as no member of etcd
+  const advice =
+    viewOfSurvivors(world, change) !== undefined && hasLostMember(stranger, host)
+      ? `etcd has no member of it, so it cannot be declared as it is: if it is to stay, add its member again, and declare it; if it is to go, move apiserver.yaml there from ${paths.pods} to ${paths.disabled}, and \`pulumi up\` takes out what is left of it`
+      : declare(stranger);
   return verdict(
     "refused",
     `${called(stranger)} is not declared and is a master: in ${places(stranger)}${signs.length === 0 ? "" : `; but ${signs.join(", ")}, as after maintenance`}. ` +
-      `${declare(stranger)}. A master that nobody declares is not begun with`,
+      `${advice}. A master that nobody declares is not begun with`,
   );
 }
 

@@ -204,6 +204,21 @@ describe("what preview says", () => {
     );
     assert.deepEqual(up(adopted([]), adoption()).refusals, [verdict.text], "said once, not by etcd's members too");
   });
+  it("of one that only etcd has lost: not to declare it, but what begins its retirement; and that it does", () => {
+    const world = adopted(["etcd"]);
+    const verdict = only(world);
+    assert.equal(verdict.says, "refused");
+    assert.match(
+      verdict.text,
+      /etcd has no member of it, so it cannot be declared as it is: if it is to stay, add its member again, and declare it; if it is to go, move apiserver\.yaml there from \/etc\/origin\/node\/pods to \/etc\/origin\/node\/pods\/disabled, and `pulumi up`/,
+    );
+    assert.doesNotMatch(verdict.text, /declare it, as/);
+    const moved = withMaster(after4(["etcd"]).world, m3, {
+      pods: ["controller.yaml"],
+      disabledPods: ["apiserver.yaml", "etcd.yaml"],
+    });
+    assert.equal(only(seenBy({ world: moved, kept: {} })).says, "leaves");
+  });
 });
 
 describe("a master that was forgotten is not begun with, however it is", () => {

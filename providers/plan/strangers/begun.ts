@@ -46,19 +46,21 @@ export function takenOut(stranger: Stranger, world: World, change: Change): Reco
 export const nodeOf = ({ name }: Stranger, world: World): NodeSeen | undefined =>
   isReachable(world.cluster) ? world.cluster.nodes.find((one) => one.name === name) : undefined;
 
+/** etcd has no member of it, and had one: masters without etcd exist. */
+export const hasLostMember = ({ sightings }: Stranger, host: MasterFacts): boolean =>
+  !sightings.some(({ place }) => place === "member") && (host.etcdData || host.disabledPods.includes("etcd.yaml"));
+
 /**
  * Only what nobody does to a master that is to stay: a run of ours took it out of a pool; or its API is off and it has left another place too. A Node that is cordoned,
  * a server that is disabled, an API that does not answer are an administrator's own affair.
  */
 export function isBegun(stranger: Stranger, host: MasterFacts, world: World, change: Change): boolean {
   if (Object.keys(takenOut(stranger, world, change)).length > 0) return true;
-  const isIn = (place: "member" | "node") => stranger.sightings.some((one) => one.place === place);
+  const hasNode = stranger.sightings.some(({ place }) => place === "node");
   const hasPools = Object.values(change.settings.loadBalancers).some(({ kind }) => kind === "haproxy");
-  // masters without etcd exist: only one that had it has lost it
-  const hadEtcd = host.etcdData || host.disabledPods.includes("etcd.yaml");
   const left =
-    (!isIn("member") && hadEtcd) ||
-    !isIn("node") ||
+    hasLostMember(stranger, host) ||
+    !hasNode ||
     (hasPools ? poolsWithout(stranger, world, change).length > 0 : nodeOf(stranger, world)?.unschedulable === true);
   return isOff(host) && left;
 }

@@ -4,7 +4,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
-import type { Kind } from "./lifecycle.ts";
+import type { Kind } from "./kind.ts";
 import { isReachable } from "./plan/facts.ts";
 import { filesOf } from "./plan/inventory-facts.ts";
 import { groupsOf } from "./plan/inventory-files.ts";

@@ -6,7 +6,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
-import type { Kind } from "./lifecycle.ts";
+import type { Kind } from "./kind.ts";
 import { amiss, keeperOf } from "./plan/authority.ts";
 import { planAuthority } from "./plan/plans.ts";
 

@@ -4,7 +4,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
-import type { Kind } from "./lifecycle.ts";
+import type { Kind } from "./kind.ts";
 import { isReachable } from "./plan/facts.ts";
 import { memberIds, viewOfSurvivors } from "./plan/members.ts";
 import { planMembership } from "./plan/plans.ts";

@@ -3,14 +3,15 @@
  * A failed update leaves `pending` steps in the state; `read` keeps them and adds what the hosts show undone; `diff` answers "changed" while there are any.
  */
 import type * as pulumi from "@pulumi/pulumi";
+import { type Asked, addresses, changeOf, listOf, mapOf, sorted, without } from "./asked.ts";
+import type { Inputs, Kind, Outputs } from "./kind.ts";
+import { leftBehind, pendingOf, unplanned, whereIn } from "./left.ts";
 import type { Hosts } from "./plan/facts.ts";
-import type { Sketch } from "./plan/haproxy.ts";
 import type { Judgement } from "./plan/preflight.ts";
 import { escapeControls } from "./plan/quote.ts";
 import { Refusal, messageOf } from "./plan/refusal.ts";
-import type { Settings } from "./plan/settings.ts";
 import { editsOf, labelOf, render } from "./plan/show.ts";
-import type { Change, Extra, Step, World } from "./plan/steps.ts";
+import type { Change, Step, World } from "./plan/steps.ts";
 import type { Seen } from "./plan/read-back.ts";
 import type { Context } from "./remote/apply/context.ts";
 import { type Carried, type Order, carryOut } from "./remote/carry-out.ts";
@@ -18,57 +19,7 @@ import { unknownIn } from "./remote/errors.ts";
 import { readBack } from "./remote/read-back.ts";
 import type { Session } from "./remote/session.ts";
 
-/** A resource's inputs: one map keyed by host name, and whatever else it declares; `retired` and `files` are added by check. */
-export type Inputs = Record<string, unknown>;
-type Outputs = Record<string, unknown>;
-
-/** What makes one resource differ from the others. */
-export interface Kind {
-  /** The type's last word, e.g. `LoadBalancerPool`. */
-  readonly type: string;
-  /** The input that holds the map keyed by host name; its values begin or end with the address (`https://a:2380`, `a:8443`, `a`). */
-  readonly list: string;
-  /** Names of the further inputs; a change of one is an update. */
-  readonly also?: readonly string[];
-  /** What it has to know besides. */
-  readonly asks?: readonly Extra[];
-  /** What is still to be done; pure. */
-  plan(world: World, change: Change, inputs: Inputs): Step[];
-  /** Hosts that may be left behind and could not be asked, with the reason. */
-  unasked?(world: World): Readonly<Record<string, string>>;
-  /** The plan does not follow from the world: it is carried out at every create and update (a fresh backup). */
-  readonly always?: boolean;
-  /** May it be done? Only Preflight asks. `olds`: what the state remembers. */
-  judge?(world: World, change: Change, before: Hosts | undefined, olds: Inputs): Judgement;
-  /** Hosts whose retirement was begun with a state that is lost: they leave by the change that adopts the cluster. Asked where there is no state, of the chain's first alone. */
-  adopts?(world: World, change: Change): Hosts;
-  /** What `check` adds to the inputs, from what was seen and the inputs of before: what has to be known when it can be seen no more. */
-  carry?(world: World, change: Change, news: Inputs, olds: Inputs): Inputs;
-  /** What later resources of the run have to know of its inputs: where server lines stand, load balancer → sketch. */
-  sketches?(inputs: Inputs): Readonly<Record<string, Sketch>>;
-  /** Facts for the outputs; undefined facts keep their last known value. */
-  facts?(world: World, change: Change, inputs: Inputs): Outputs;
-  /** What the records of the steps become among the outputs. */
-  remember?(records: readonly { step: Step; record: object }[], before: Outputs): Outputs;
-  /** What of the remembered is gone or altered; one line each. */
-  lost?(outputs: Outputs): Promise<string[]>;
-  /** What `read` tells as drift and no update mends. */
-  notes?(world: World, change: Change, outputs: Outputs): string[];
-}
-
 const own = new Set(["retired", "unfinished", "files", "pending", "unreachable", "record", "__provider"]);
-
-/** `https://192.168.55.8:2380`, `192.168.55.8:8443`, `192.168.55.8` → `192.168.55.8`. */
-export const addressIn = (value: string): string =>
-  /^(?:https?:\/\/)?(?:\[([^\]]+)\]|([^:[\]]+|[0-9a-f:]+))(?::\d+)?$/i.exec(value)?.slice(1).find(Boolean) ?? value;
-
-const mapOf = (value: unknown): Record<string, string> =>
-  typeof value === "object" && value !== null ? (value as Record<string, string>) : {};
-const listOf = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
-const addresses = (value: unknown): Record<string, string> =>
-  Object.fromEntries(Object.entries(mapOf(value)).map(([name, one]) => [name, addressIn(one)]));
-const without = (hosts: Hosts, gone: Hosts): Record<string, string> =>
-  Object.fromEntries(Object.entries(hosts).filter(([name]) => !(name in gone)));
 
 /** Seconds for which what was seen is what is so, when nothing was changed by us. What is then edited is compared with it byte by byte once more. */
 const justSeen = 5;
@@ -78,26 +29,6 @@ const patience = 60;
 
 /** Hosts that are told one by one. */
 const mostTold = 20;
-
-interface Asked {
-  readonly change: Change;
-  readonly retired: ReadonlySet<string>;
-}
-
-/**
- * The change that these inputs ask for: masters of the old list that the new one has not, and those retired before.
- * @param unfinished of the latter, those that a resource without an old list has to treat as leaving now
- */
-function changeOf(kind: Kind, settings: Settings, news: Inputs, olds: Inputs = {}, unfinished: Hosts = {}): Asked {
-  const survivors = addresses(news[kind.list]);
-  const before = { ...mapOf(olds["retired"]), ...mapOf(news["retired"]) };
-  const leaving = without({ ...before, ...addresses(olds[kind.list]) }, survivors);
-  const now = without(kind.list in olds ? addresses(olds[kind.list]) : unfinished, survivors);
-  return {
-    change: { survivors, leaving, settings },
-    retired: new Set(Object.keys(leaving).filter((name) => !(name in now))),
-  };
-}
 
 /** The provider of one kind; `session` is the same for all of a process. */
 export function lifecycle(kind: Kind, session: () => Session): pulumi.dynamic.ResourceProvider {
@@ -409,55 +340,3 @@ class Lifecycle {
     }
   }
 }
-
-/** In which step it was, and how long that had taken. */
-function whereIn(left: readonly Step[], begun: Carried["begun"]): string {
-  const at = left.flatMap((step) => {
-    const since = begun.get(step);
-    return since === undefined || step.apart === true
-      ? []
-      : [`${labelOf(step)}, ${((Date.now() - since) / 1000).toFixed(1)} s after it began`];
-  });
-  return at.length === 0 ? "" : `\nin this step: ${at.join("; ")}`;
-}
-
-/** Hosts that were left behind, with one line of why: what could not be asked, what shows something undone, what failed. */
-function leftBehind(
-  unasked: readonly (readonly [string, string])[],
-  undone: readonly Step[],
-  failed: ReadonlyMap<string, string>,
-): Record<string, string> {
-  const shown = undone.map((step) => [step.host, `it still shows undone: ${step.title}`] as const);
-  const all = Object.fromEntries([...unasked, ...shown, ...failed]);
-  return Object.fromEntries(Object.entries(all).map(([host, why]) => [host, firstLine(why)]));
-}
-
-const firstLine = (text: string): string => escapeControls(text.replace(/(; last lines:)?\n[^]*/, ""));
-
-/** What the next run has to do on them; where that is not known, to ask. */
-function pendingOf(left: Readonly<Record<string, string>>, steps: readonly Step[]): string[] {
-  const known = steps.filter(({ host }) => host in left);
-  const unknown = Object.keys(left).filter((one) => !known.some(({ host }) => host === one));
-  return [...new Set(known.map(labelOf)), ...unknown.map((host) => `${host}: ask what is left to do`)];
-}
-
-/** Every edit was shown by check, and the file is still the one that was shown; else why it is not made. */
-function unplanned(step: Step, inputs: Inputs): Refusal | undefined {
-  const files = mapOf(inputs["files"]);
-  for (const edit of editsOf(step)) {
-    const planned = files[`${step.host}:${edit.before.path}`];
-    if (planned === edit.before.sha256) continue;
-    return new Refusal(
-      `${step.host}: ${edit.before.path} ${planned === undefined ? "is not in the plan that was shown" : "was changed after the plan was shown"}: nothing was written; run \`pulumi up\` again and look at the new plan`,
-    );
-  }
-  return undefined;
-}
-
-/** JSON with sorted keys: maps are equal whatever their order. */
-const sorted = (value: unknown): string =>
-  JSON.stringify(value ?? null, (_key, one: unknown) =>
-    typeof one === "object" && one !== null && !Array.isArray(one)
-      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : one,
-  );

@@ -5,7 +5,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
-import type { Inputs, Kind } from "./lifecycle.ts";
+import type { Inputs, Kind } from "./kind.ts";
 import { isReachable } from "./plan/facts.ts";
 import { type Sketch, serversIn } from "./plan/haproxy.ts";
 import { backendOf, homeless, planBalancer, rememberedLines } from "./plan/plans.ts";

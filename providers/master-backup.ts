@@ -5,7 +5,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
-import type { Kind } from "./lifecycle.ts";
+import type { Kind } from "./kind.ts";
 import { planBackups } from "./plan/plans.ts";
 import type { BackupRecord } from "./remote/backup.ts";
 import { lostOf } from "./remote/local-archive.ts";

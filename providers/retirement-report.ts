@@ -4,7 +4,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { ChainResource } from "./dynamic.ts";
-import type { Kind } from "./lifecycle.ts";
+import type { Kind } from "./kind.ts";
 import { planReport } from "./plan/plans/report.ts";
 import type { RetirementRecord } from "./plan/report.ts";
 

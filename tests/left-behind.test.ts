@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import { flannelNetwork } from "../providers/flannel-network.ts";
-import { type Inputs, lifecycle } from "../providers/lifecycle.ts";
+import type { Inputs } from "../providers/kind.ts";
+import { lifecycle } from "../providers/lifecycle.ts";
 import { nodeFacts } from "../providers/plan/facts.ts";
 import { planFlannel } from "../providers/plan/plans.ts";
 import { readSettings } from "../providers/plan/settings.ts";

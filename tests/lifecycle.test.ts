@@ -1,7 +1,9 @@
 /** The life of a resource, on a session that is no session: hosts are a list of what is left to do, and every command is written down. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import { type Inputs, type Kind, addressIn, lifecycle } from "../providers/lifecycle.ts";
+import { addressIn } from "../providers/asked.ts";
+import type { Inputs, Kind } from "../providers/kind.ts";
+import { lifecycle } from "../providers/lifecycle.ts";
 import { loadBalancerPool } from "../providers/load-balancer-pool.ts";
 import { Refusal, Unasked } from "../providers/plan/refusal.ts";
 import type { Change, Step, World } from "../providers/plan/steps.ts";

@@ -80,6 +80,11 @@ export class Schedule {
     });
   }
 
+  /** Is anything left to be met at one of these steps? */
+  isDue(at: readonly string[]): boolean {
+    return at.some((step) => (this.#left.get(step) ?? []).length > 0);
+  }
+
   /** It was met, and is not asked for again. */
   met({ step, phase, kind }: Blow & { readonly step: string }): void {
     const left = this.#left.get(step) ?? [];

@@ -1,9 +1,10 @@
 /**
- * `npm run test:all`: every fault at every step. Two labs of five masters, two of which are retired one after the other, each the leader of etcd and the holder of both
- * certificate authorities. Every run of `up` is given the next fault of each step; it ends at the first that it does not get over by itself, and the next run goes on, until
+ * `npm run test:all`: every fault at every step. Labs of five masters, two of which are retired one after the other, each the leader of etcd and the holder of both
+ * certificate authorities; as many as are needed until nothing is left to be met. Every run of `up` is given the next fault of each step; it ends at the first that it does not get over by itself, and the next run goes on, until
  * one is not stopped any more. Clients write to etcd all the time. What happened is written to docs/faults.md.
  *
- * What it costs: 15 faults a step, those after which the step is still to be done all in the first decommission: 150 to 250 runs of 8 to 15 s, an hour on two processors.
+ * What it costs: 15 faults a step, those after which the step is still to be done all in the first decommission: 150 to 250 runs of 8 to 15 s; each of the others is the last
+ * that a step meets in its decommission. Two hours on two processors, one with `OPENSHIFT_MASTERS_GRID=kinds`.
  */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
@@ -23,10 +24,12 @@ const document = join(import.meta.dirname, "../../docs/faults.md");
 /** Minutes after which no more faults are asked for: what is left is told as not met. */
 const enough = Number(process.env["OPENSHIFT_MASTERS_GRID_MINUTES"] ?? "100");
 const asked = `${process.env["OPENSHIFT_MASTERS_GRID"] === "kinds" ? "every kind in the middle of every step" : "every kind before, in and after every step"}, for ${enough} minutes at most`;
-const isOver = (): boolean => Date.now() - since > enough * 60_000;
+const isOver = (): boolean =>
+  Date.now() - since > enough * 60_000 || !schedule.isDue(steps.filter((step) => !rare.includes(step)));
 /** Runs of one decommission, at most. */
 const most = 250;
-const labs = 2;
+/** At most: of the faults after which a step is done, it meets one in each decommission. */
+const labs = 7;
 const addresses = cast(5);
 
 const schedule = new Schedule();
@@ -163,9 +166,9 @@ after(() => {
 });
 
 for (let lab = 1; lab <= labs; lab += 1)
-  test(`lab ${lab} of ${labs}: every fault at every step, and each decommission comes to the end of an undisturbed one`, async (t) => {
+  test(`lab ${lab}: every fault at every step, and each decommission comes to the end of an undisturbed one`, async (t) => {
     if (isOver()) {
-      t.skip("the minutes are over");
+      t.skip("everything was met, or the minutes are over");
       return;
     }
     await reset({ masters: 5, grace: 5 });

@@ -165,22 +165,32 @@ after(() => {
     );
 });
 
+/** A lab that failed is left as it is, for whoever looks. */
+let failed = false;
+
+/** A lab of five, two of which are retired. */
+async function labStruck(name: string): Promise<void> {
+  await reset({ masters: 5, grace: 5 });
+  const stack = await TestStack.create(name, 5);
+  // a rehearsal in each of so many runs would cost hours, and none of the faults strikes there
+  stack.edit((text) => text.replace(/^( +)keep: 7$/m, "$1keep: 7\n$1rehearsal: false"));
+  const adopted = await stack.up();
+  assert.equal(adopted.code, 0, adopted.output.slice(-4000));
+  stack.acknowledge("even-members");
+  await retired(stack, "master-0", ["master-1", "master-2", "master-3", "master-4"]);
+  // which holds the authorities since
+  if (!isOver()) await retired(stack, "master-1", ["master-2", "master-3", "master-4"]);
+}
+
 for (let lab = 1; lab <= labs; lab += 1)
   test(`lab ${lab}: every fault at every step, and each decommission comes to the end of an undisturbed one`, async (t) => {
-    if (isOver()) {
-      t.skip("everything was met, or the minutes are over");
+    if (failed || isOver()) {
+      t.skip(failed ? "a lab before it failed" : "everything was met, or the minutes are over");
       return;
     }
-    await reset({ masters: 5, grace: 5 });
-    const stack = await TestStack.create(`grid-${lab}`, 5);
-    // a rehearsal in each of so many runs would cost hours, and none of the faults strikes there
-    stack.edit((text) => text.replace(/^( +)keep: 7$/m, "$1keep: 7\n$1rehearsal: false"));
-    const adopted = await stack.up();
-    assert.equal(adopted.code, 0, adopted.output.slice(-4000));
-    stack.acknowledge("even-members");
-    await retired(stack, "master-0", ["master-1", "master-2", "master-3", "master-4"]);
-    // which holds the authorities since
-    if (!isOver()) await retired(stack, "master-1", ["master-2", "master-3", "master-4"]);
+    failed = true;
+    await labStruck(`grid-${lab}`);
+    failed = false;
   });
 
 test("every fault was resumed by a plain up; nothing was done twice, no quorum and no acknowledged write was lost", () => {

@@ -7,13 +7,16 @@
 /** Files read for editing are at most this large, in bytes. */
 export const largestFile = 4 * 1024 * 1024;
 
+/** Behind the last part: an answer that was cut off before it is none. */
+const last = "end";
+
 /**
  * A script that answers in parts, by the functions `part NAME WORD…`, `checked NAME WORD…` (with the exit code), `value NAME TEXT`, `file NAME PATH`, and `frame NAME STATE` for a part
  * whose bytes follow. What the words run is run by a shell of its own.
  */
 export const inParts = (
   body: string,
-): string => `echo; { IFS= read -r mark </proc/sys/kernel/random/uuid; printf '%s\\n' "$mark"
+): string => `echo; { IFS= read -r mark </proc/sys/kernel/random/uuid; printf '%s\\n' "$mark"; (
 frame() { printf '\\n%s %s %s\\n' "$mark" "$1" "$2"; }
 part() { frame "$1" 0; shift; ( "$@" ) 2>&1 || :; }
 checked() { frame "$1" checked; shift; ( "$@" ) 2>&1; printf '::%s' $?; }
@@ -22,7 +25,7 @@ file() { if [ ! -e "$2" ]; then frame "$1" absent
   elif [ ! -f "$2" ] || [ ! -r "$2" ]; then frame "$1" unreadable
   else frame "$1" 0; head -c ${largestFile + 1} -- "$2"; fi; }
 ${body}
-} | base64 -w0; echo`;
+); printf '\\n%s ${last}' "$mark"; } | base64 -w0; echo`;
 
 /** One part of an answer. */
 export interface Part {
@@ -31,11 +34,13 @@ export interface Part {
   readonly bytes: Uint8Array;
 }
 
-/** Name and part, in the order of the answer; a name may come more than once. Empty for what is not understood. */
+/** Name and part, in the order of the answer; a name may come more than once. Empty for what is not understood, or was cut off. */
 export function partsIn(stdout: string): (readonly [name: string, part: Part])[] {
   for (const line of stdout.split("\n")) {
     const [mark, answer] = markedIn(line);
-    if (mark !== undefined) return piecesOf(answer, Buffer.from(`\n${mark} `)).flatMap(partIn);
+    if (mark === undefined) continue;
+    const pieces = piecesOf(answer, Buffer.from(`\n${mark} `));
+    return pieces.pop()?.toString("latin1") === last ? pieces.flatMap(partIn) : [];
   }
   return [];
 }

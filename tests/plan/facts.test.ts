@@ -47,8 +47,9 @@ function without(parts: Record<string, Given>, changed: Record<string, Given | u
 /** The state of a checked part that ends like this. */
 function cut(text: string): unknown {
   const whole = printed(probed({ a: [text, 0] }));
-  const short = whole.slice(0, whole.lastIndexOf("::"));
-  return partsOf(Buffer.from(short).toString("base64")).get("a")?.state;
+  const without = whole.replace(/::0\n(?=\n\S+ end$)/, "");
+  assert.notEqual(without, whole);
+  return partsOf(Buffer.from(without).toString("base64")).get("a")?.state;
 }
 /** The first line of an answer. */
 const markOf = (stdout: string): string => printed(stdout).slice(0, 36);
@@ -157,6 +158,15 @@ value twice b`);
   });
   it("a checked part that was cut off before its code has failed", () => {
     for (const end of ["::", "::\n"]) assert.equal(cut(`x${end}`), 255);
+  });
+
+  it("an answer that was cut off anywhere is none", () => {
+    const whole = probed({ a: "first", b: ["second", 0], c: { state: "absent" } }).trim();
+    const bytes = Buffer.from(whole, "base64");
+    assert.equal(partsIn(whole).length, 3);
+    for (let at = 0; at < bytes.length; at += 1)
+      assert.deepEqual(partsIn(bytes.subarray(0, at).toString("base64")), [], `after ${at} bytes`);
+    for (let at = 0; at < whole.length - 4; at += 1) assert.deepEqual(partsIn(whole.slice(0, at)), []);
   });
 
   it("what a host prints can neither end a part nor begin another", () =>

@@ -35,7 +35,7 @@ function frameOf(name: string, given: Given): Buffer {
 }
 const head = (name: string, state: string): Buffer => Buffer.from(`\n${mark} ${name} ${state}\n`);
 const framed = (frames: readonly Buffer[]): string =>
-  `\n${Buffer.concat([Buffer.from(`${mark}\n`), ...frames]).toString("base64")}\n`;
+  `\n${Buffer.concat([Buffer.from(`${mark}\n`), ...frames, Buffer.from(`\n${mark} end`)]).toString("base64")}\n`;
 /** What a probe printed, as a text to search in. */
 export const printed = (stdout: string): string =>
   Buffer.from(stdout.trim().split("\n").at(-1) ?? "", "base64").toString();

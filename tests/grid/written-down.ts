@@ -1,5 +1,5 @@
 /** docs/faults.md, from what happened. */
-import type { FaultKind, Phase } from "../../providers/plan/faults.ts";
+import { type FaultKind, type Phase, faultKinds } from "../../providers/plan/faults.ts";
 
 export interface Row {
   readonly step: string;
@@ -24,6 +24,43 @@ export interface Totals {
   readonly asked: string;
   /** ISO. */
   readonly at: string;
+}
+
+/** What an earlier sitting has written down, to go on from there. @throws Error for a document that is not understood, or tells of a duplicate effect */
+export function readBack(document: string): { rows: Row[]; totals: Totals } {
+  const total = (name: string, expression: RegExp): number[] => {
+    const found = expression.exec(new RegExp(`^\\| ${name} +\\| (.*?) +\\|$`, "m").exec(document)?.[1] ?? "");
+    if (found === null) throw new Error(`the document does not tell: ${name}`);
+    return found.slice(1).map(Number);
+  };
+  const [injected = 0, runs = 0, decommissions = 0] = total("injected", /^(\d+) in (\d+) runs of (\d+) decommissions$/);
+  total("duplicate effects", /^0$/);
+  const [quorumLost = 0, longestGap = 0] = total("quorum lost", /^(\d+); longest time without an answer ([\d.]+) s$/);
+  const [lostWrites = 0, acknowledged = 0] = total("acknowledged etcd writes lost", /^(\d+) of (\d+)$/);
+  const rows = document.split("\n").flatMap((line): Row[] => {
+    const cells = line.split(/(?<!\\)\|/).map((one) => one.trim().replaceAll("\\|", "|"));
+    const [, kind, where = "", seen = "", converged = "", time = ""] = cells;
+    const [, phase, step = ""] = /^(before|in|after) (\w+:[\w-]+)$/.exec(where) ?? [];
+    const known = faultKinds.find((one) => one === kind);
+    if (known === undefined || phase === undefined) return [];
+    const recovery = /^([\d.]+) s$/.exec(time)?.[1];
+    return [
+      {
+        kind: known,
+        phase: phase as Phase,
+        step,
+        seen,
+        converged,
+        recovery: recovery === undefined ? undefined : Number(recovery),
+      },
+    ];
+  });
+  if (rows.length !== injected) throw new Error(`the document tells ${rows.length} of ${injected} faults`);
+  const [, at = "", asked = ""] = /, (\d{4}-\d\d-\d\d); do not edit\.[^]*Asked for: ([^]*?)\.\n/.exec(document) ?? [];
+  return {
+    rows,
+    totals: { duplicates: [], quorumLost, longestGap, acknowledged, lostWrites, runs, decommissions, asked, at },
+  };
 }
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("`", "'").replace(/\s+/g, " ");

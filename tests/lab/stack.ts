@@ -250,7 +250,7 @@ export const idsOn = async (host: string): Promise<string[]> =>
 /** Gives a master the leadership of etcd, as it would have come by itself. */
 export async function makeLeader(host: string): Promise<void> {
   const id = async (): Promise<string> => {
-    const { output } = await etcdctl("master-0", "member list");
+    const { output } = await etcdctl(host, "member list");
     return (
       output
         .split("\n")

@@ -27,8 +27,8 @@ started() { now=$(date +%s); ss -ltnp 2>/dev/null | awk -v ports="$*" 'BEGIN { n
   { at = $4; sub(/.*:/, "", at); for (i = 1; i <= n; i++) if (at == port[i]) {
       listens[i] = 1; if (!(i in pid) && match($0, /pid=[0-9]+/)) pid[i] = substr($0, RSTART + 4, RLENGTH - 4) } }
   END { for (i = 1; i <= n; i++) if (i in listens) print port[i], (i in pid) ? pid[i] : 0 }' | while read -r port pid; do
-    if [ "$pid" = 0 ]; then echo "$port 0 0"; continue; fi
-    age=$(ps -o etimes= -p "$pid"); echo "$port $pid $((now - ${"$"}{age:-0}))"; done; }
+    age=; [ "$pid" = 0 ] || age=$(ps -o etimes= -p "$pid")
+    if [ -n "$age" ]; then echo "$port $pid $((now - age))"; else echo "$port 0 0"; fi; done; }
 `;
 
 export const paths = {

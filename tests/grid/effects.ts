@@ -31,15 +31,56 @@ export async function effectsOn(survivors: readonly string[]): Promise<Effects> 
 /**
  * Effects beyond those of an undisturbed decommission of one master: there, one member goes, the API and the controllers of each master that stays are started once, and its etcd
  * is not.
+ * @param lost leases that the controllers of a host lost meanwhile: they end by themselves then, and the kubelet starts them
  */
-export function duplicatesBetween(before: Effects, after: Effects): string[] {
+export function duplicatesBetween(before: Effects, after: Effects, lost: Readonly<Record<string, number>>): string[] {
   const gone = before.ids.filter((id) => !after.ids.includes(id));
   const more = Object.entries(after.starts).flatMap(([name, count]) => {
     const times = count - (before.starts[name] ?? 0);
-    const wanted = name.endsWith(" etcd") ? 0 : 1;
+    const [host = "", pod = ""] = name.split(" ");
+    const wanted = pod === "etcd" ? 0 : pod === "controllers" ? 1 + (lost[host] ?? 0) : 1;
     return Array.from({ length: Math.max(0, times - wanted) }, () => `${name} was started once more than needed`);
   });
   return [...gone.slice(1).map((id) => `member ${id} is gone as well`), ...more];
+}
+
+/**
+ * Counts how often the controllers of each host end because they lost their lease, as when their API is away for more than 10 s. The kubelet keeps the logs of the last two only, so
+ * they are looked at all the time.
+ */
+export function watchLeases(hosts: readonly string[]): { stop(): Promise<Record<string, number>> } {
+  const seen = new Set<string>();
+  const look = async (): Promise<void> => {
+    for (const host of hosts) {
+      const { output } = await on(
+        host,
+        "grep -ls 'leaderelection lost' /var/log/pods/kube-system_master-controllers*/*/*.log",
+      );
+      for (const path of output.split("\n").filter(Boolean)) seen.add(`${host} ${path}`);
+    }
+  };
+  let ended = false;
+  let old = new Set<string>();
+  const running = (async () => {
+    await look();
+    old = new Set(seen);
+    while (!ended) {
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      await look();
+    }
+  })();
+  return {
+    stop: async () => {
+      ended = true;
+      await running;
+      const lost: Record<string, number> = {};
+      for (const one of seen) {
+        const [host = ""] = one.split(" ");
+        if (!old.has(one)) lost[host] = (lost[host] ?? 0) + 1;
+      }
+      return lost;
+    },
+  };
 }
 
 export interface Quorum {

@@ -17,7 +17,7 @@ import { startWriter, writtenInWords } from "../../lab/writer.ts";
 import { faultKinds } from "../../providers/plan/faults.ts";
 import { TestStack, etcdctl, eventually, makeLeader, on } from "../lab/stack.ts";
 import { Schedule, rare, steps } from "./blows.ts";
-import { duplicatesBetween, effectsOn, watchQuorum } from "./effects.ts";
+import { duplicatesBetween, effectsOn, watchLeases, watchQuorum } from "./effects.ts";
 import { type Met, type Watched, metIn } from "./observed.ts";
 import { type Row, faultsDocument, readBack } from "./written-down.ts";
 
@@ -35,7 +35,15 @@ const addresses = cast(5);
 
 const schedule = new Schedule();
 const rows: Row[] = [];
-const totals = { runs: 0, decommissions: 0, acknowledged: 0, lostWrites: 0, quorumLost: 0, longestGap: 0 };
+const totals = {
+  runs: 0,
+  decommissions: 0,
+  acknowledged: 0,
+  lostWrites: 0,
+  quorumLost: 0,
+  longestGap: 0,
+  lostLeases: 0,
+};
 const sittings: string[] = [];
 if (process.env["OPENSHIFT_MASTERS_GRID_GO_ON"] !== undefined) {
   const before = readBack(readFileSync(document, "utf8"));
@@ -121,18 +129,20 @@ async function retired(stack: TestStack, leaving: string, staying: readonly stri
   const at = (host: string): string => addresses[host] ?? "";
   const writer = startWriter([...staying, leaving].map(at), 2, 100);
   const quorum = watchQuorum(staying.map(at));
+  const leases = watchLeases(staying);
   stack.drop(leaving);
   try {
     await struck(stack);
   } finally {
-    const [written, voted] = await Promise.all([writer.stop(at(staying[0] ?? "")), quorum.stop()]);
+    const [written, voted, lost] = await Promise.all([writer.stop(at(staying[0] ?? "")), quorum.stop(), leases.stop()]);
     console.log(writtenInWords(written));
     totals.decommissions += 1;
     totals.acknowledged += written.acknowledged;
     totals.lostWrites += written.lost.length;
     totals.quorumLost += voted.lost;
     totals.longestGap = Math.max(totals.longestGap, voted.longest);
-    duplicates.push(...duplicatesBetween(before, await effectsOn(staying)));
+    totals.lostLeases += Object.values(lost).reduce((sum, count) => sum + count, 0);
+    duplicates.push(...duplicatesBetween(before, await effectsOn(staying), lost));
   }
   await endState(stack, leaving, staying);
 }

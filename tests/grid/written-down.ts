@@ -13,6 +13,8 @@ export interface Row {
 
 export interface Totals {
   readonly duplicates: readonly string[];
+  /** How often controllers ended by themselves, and were started by the kubelet. */
+  readonly lostLeases: number;
   readonly quorumLost: number;
   /** Seconds. */
   readonly longestGap: number;
@@ -37,6 +39,7 @@ export function readBack(document: string): { rows: Row[]; totals: Totals } {
   total("duplicate effects", /^0$/);
   const [quorumLost = 0, longestGap = 0] = total("quorum lost", /^(\d+); longest time without an answer ([\d.]+) s$/);
   const [lostWrites = 0, acknowledged = 0] = total("acknowledged etcd writes lost", /^(\d+) of (\d+)$/);
+  const lostLeases = Number(/is no effect of ours \((\d+) times\)/.exec(document)?.[1] ?? "0");
   const rows = document.split("\n").flatMap((line): Row[] => {
     const cells = line.split(/(?<!\\)\|/).map((one) => one.trim().replaceAll("\\|", "|"));
     const [, kind, where = "", seen = "", converged = "", time = ""] = cells;
@@ -59,7 +62,18 @@ export function readBack(document: string): { rows: Row[]; totals: Totals } {
   const [, at = "", asked = ""] = /, (\d{4}-\d\d-\d\d); do not edit\.[^]*Asked for: ([^]*?)\.\n/.exec(document) ?? [];
   return {
     rows,
-    totals: { duplicates: [], quorumLost, longestGap, acknowledged, lostWrites, runs, decommissions, asked, at },
+    totals: {
+      duplicates: [],
+      lostLeases,
+      quorumLost,
+      longestGap,
+      acknowledged,
+      lostWrites,
+      runs,
+      decommissions,
+      asked,
+      at,
+    },
   };
 }
 
@@ -94,7 +108,9 @@ fault is injected that makes sense there, with the steps before it done. Then a 
 - **Time to recover**: within the same run, from the fault until the step was done; else from the start of the next \`up\` until it met the next
   fault, further on or at the same step again, or ended.
 - **Duplicate effects** are counted on the hosts: a member of etcd gone besides the one that leaves; the API, the controllers or etcd of a master that
-  stays started more often than in an undisturbed decommission (once, once, never; the kubelet's own count). **Quorum lost**: no member that
+  stays started more often than in an undisturbed decommission (once, once, never; the kubelet's own count). Controllers end by themselves when
+  they lose their lease because their API is away for more than 10 s, as when it is restarted once more within ten minutes, which the kubelet
+  delays: what it starts then is no effect of ours (${totals.lostLeases} times). **Quorum lost**: no member that
   stays answered a read that needs a quorum for more than 10 s.
 
 | fault | where | what was seen | how it converged | time to recover |

@@ -24,6 +24,7 @@ const rows: Row[] = [
 ];
 const totals: Totals = {
   duplicates: [],
+  lostLeases: 3,
   quorumLost: 0,
   longestGap: 1.5,
   acknowledged: 14_200,

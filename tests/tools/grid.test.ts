@@ -122,12 +122,12 @@ describe("duplicate effects", () => {
   const before = { ids: ["a", "b", "c"], starts: { "m api": 1, "m controllers": 2, "m etcd": 1 } };
   it("none: one member gone, API and controllers started once", () =>
     assert.deepEqual(
-      duplicatesBetween(before, { ids: ["a", "b"], starts: { "m api": 2, "m controllers": 3, "m etcd": 1 } }),
+      duplicatesBetween(before, { ids: ["a", "b"], starts: { "m api": 2, "m controllers": 3, "m etcd": 1 } }, {}),
       [],
     ));
   it("a second member gone, a second start, any start of etcd", () =>
     assert.deepEqual(
-      duplicatesBetween(before, { ids: ["a"], starts: { "m api": 4, "m controllers": 3, "m etcd": 2 } }),
+      duplicatesBetween(before, { ids: ["a"], starts: { "m api": 4, "m controllers": 3, "m etcd": 2 } }, {}),
       [
         "member c is gone as well",
         "m api was started once more than needed",
@@ -135,12 +135,20 @@ describe("duplicate effects", () => {
         "m etcd was started once more than needed",
       ],
     ));
+  it("what the kubelet starts after a lost lease is none, on that host, of the controllers alone", () => {
+    const now = { ids: ["a", "b"], starts: { "m api": 3, "m controllers": 5, "m etcd": 1 } };
+    assert.deepEqual(duplicatesBetween(before, now, { m: 1, n: 7 }), [
+      "m api was started once more than needed",
+      "m controllers was started once more than needed",
+    ]);
+  });
 });
 
 it("what happened is written down, with what was not met and what had to be done by hand", () => {
   const row: Row = { step: "A:b", phase: "in", kind: "hang", seen: "a | b", converged: "so", recovery: 9.96 };
   const totals = {
     duplicates: ["m api twice"],
+    lostLeases: 0,
     quorumLost: 0,
     longestGap: 2.5,
     acknowledged: 100,

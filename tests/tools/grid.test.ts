@@ -5,7 +5,7 @@ import { faultKinds, faultsFrom, phasesOf } from "../../providers/plan/faults.ts
 import { Schedule, blows, pointIn, steps } from "../grid/blows.ts";
 import { duplicatesBetween } from "../grid/effects.ts";
 import { type Watched, metIn } from "../grid/observed.ts";
-import { type Row, faultsDocument } from "../grid/written-down.ts";
+import { type Row, type Totals, faultsDocument, readBack } from "../grid/written-down.ts";
 
 describe("what comes next", () => {
   it("every kind in every phase that it has, once at each step; those that leave the step undone come first", () => {
@@ -167,4 +167,46 @@ it("what happened is written down, with what was not met and what had to be done
   assert.match(text, /^\| hang \| in A:b \| a \\\| b \| so \| 10\.0 s \|$/m);
   assert.match(text, /^\| hang \| in A:b \| a \\\| b \| so \| by hand \|$/m);
   assert.match(text, /^- A:b: after fail$/m);
+});
+
+const written: Row[] = [
+  {
+    kind: "hang",
+    phase: "in",
+    step: "MasterBackup:backup",
+    seen: "a | b \\ c",
+    converged: "the next up did the step",
+    recovery: 16,
+  },
+  {
+    kind: "lose-answer",
+    phase: "in",
+    step: "EtcdMembership:remove-member",
+    seen: "",
+    converged: "in the same run",
+    recovery: 7.5,
+  },
+  { kind: "fail", phase: "before", step: "NodeDrain:cordon", seen: "x", converged: "not", recovery: undefined },
+];
+const sums: Totals = {
+  duplicates: [],
+  lostLeases: 3,
+  quorumLost: 0,
+  longestGap: 1.5,
+  acknowledged: 14_200,
+  lostWrites: 0,
+  runs: 32,
+  decommissions: 1,
+  asked: "every kind in the middle of every step, for 15 minutes at most",
+  at: "2026-11-30",
+};
+const unmet: [string, string][] = [["NodeDrain:drain", "in fail, in hang"]];
+
+describe("docs/faults.md can be gone on from", () => {
+  it("is read back as it was written", () =>
+    assert.deepEqual(readBack(faultsDocument(written, unmet, sums)), { rows: written, totals: sums }));
+  it("nobody goes on from a duplicate effect, or from a document that lacks a row", () => {
+    assert.throws(() => readBack(faultsDocument(written, unmet, { ...sums, duplicates: ["x"] })), /duplicate effects/);
+    assert.throws(() => readBack(faultsDocument(written, unmet, sums).replace(/^\| hang .*\n/m, "")), /2 of 3 faults/);
+  });
 });

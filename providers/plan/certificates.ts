@@ -13,12 +13,13 @@ export const etcdCertificates = ["peer", "server", "ca"].map((name) => `/etc/etc
 const most = 20;
 
 /** A shell function that prints `path notAfter=…` for each; nothing where openssl is not there. Of a member's own file the first one counts. */
-export const ends = String.raw`ends() { command -v openssl >/dev/null 2>&1 || return 0
+export const ends = String.raw`told() { printf '%s %.200s\n' "$1" "$(timeout 5 openssl x509 -noout -enddate 2>/dev/null)"; }
+ends() { command -v openssl >/dev/null 2>&1 || return 0
   for f in ${etcdCertificates.join(" ")}; do [ -f "$f" ] || continue
-    printf '%s %.200s\n' "$f" "$(timeout 5 openssl x509 -noout -enddate 2>/dev/null <"$f")"
+    told "$f" <"$f"
     i=2; n=1; case $f in */ca.crt) n=$(grep -ac 'BEGIN CERTIFICATE' "$f") ;; esac
     while [ $i -le "$n" ] && [ $i -le ${most} ]; do
-      printf '%s %.200s\n' "$f" "$(awk -v n=$i '/-----BEGIN CERTIFICATE-----/ { k++ } k == n { print } k == n && /-----END CERTIFICATE-----/ { exit }' "$f" | timeout 5 openssl x509 -noout -enddate 2>/dev/null)"
+      awk -v n=$i '/-----BEGIN CERTIFICATE-----/ { k++ } k == n { print } k == n && /-----END CERTIFICATE-----/ { exit }' "$f" | told "$f"
       i=$((i + 1)); done; done; }`;
 
 /** `notAfter=Nov 23 10:00:00 2028 GMT` in seconds since the epoch; undefined for anything else. */
